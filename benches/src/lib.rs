@@ -1,0 +1,1 @@
+//! Shared factories of the benches.

@@ -1,0 +1,1 @@
+//! Hierarchical graph pooling on LibTorch: one dependency for the whole workspace.

@@ -1,0 +1,3 @@
+//! Clustering on the host: what can be decided from the graph alone, before any network runs.
+
+pub mod graclus;

@@ -1,0 +1,81 @@
+//! When two tensors agree.
+
+use tch::{Kind, Tensor};
+
+/// Compares `got` with `want`: equal shapes and `max|got − want| ≤ tolerance · max(1, max|want|)`. NaN and infinity agree with nothing.
+///
+/// # Errors
+///
+/// What differs and by how much; `what` names the value.
+pub fn close(what: &str, got: &Tensor, want: &Tensor, tolerance: f64) -> Result<(), String> {
+    if got.size() != want.size() {
+        return Err(format!("{what} has shape {:?} in place of {:?}", got.size(), want.size()));
+    }
+    if want.numel() == 0 {
+        return Ok(());
+    }
+    let (error, scale) = (largest(&(got - want)), largest(want).max(1.0));
+    if error <= tolerance * scale {
+        return Ok(());
+    }
+    Err(format!("{what} is off by {error:.3e} at scale {scale:.3}"))
+}
+
+/// Checks that every number is one.
+///
+/// # Errors
+///
+/// When `t` holds NaN or an infinity; `what` names it.
+pub fn finite(what: &str, t: &Tensor) -> Result<(), String> {
+    require(t.numel() == 0 || largest(t).is_finite(), || format!("{what} is not finite"))
+}
+
+/// Checks that every number is 0.
+///
+/// # Errors
+///
+/// When one is not; `what` names the tensor.
+pub fn zero(what: &str, t: &Tensor) -> Result<(), String> {
+    close(what, t, &t.zeros_like(), 0.0)
+}
+
+/// `Ok` where `holds`, otherwise `what`.
+///
+/// # Errors
+///
+/// Unless `holds`.
+pub(crate) fn require(holds: bool, what: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(what()) }
+}
+
+/// Largest magnitude of a tensor that is not empty; NaN where there is one.
+pub(crate) fn largest(t: &Tensor) -> f64 {
+    t.detach().to_kind(Kind::Double).abs().max().double_value(&[])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(values: &[f64]) -> Tensor {
+        Tensor::from_slice(values)
+    }
+
+    #[test]
+    fn the_tolerance_is_relative_from_one_on() {
+        assert!(close("x", &of(&[1000.0, 0.0]), &of(&[1000.5, 0.0]), 1e-3).is_ok());
+        assert!(close("x", &of(&[0.0]), &of(&[0.5]), 1e-3).is_err());
+        let message = close("x", &of(&[1.0]), &of(&[3.0]), 1e-3).unwrap_err();
+        assert_eq!(message, "x is off by 2.000e0 at scale 3.000");
+    }
+
+    #[test]
+    fn shapes_and_numbers_that_are_none_never_agree() {
+        assert!(close("x", &of(&[1.0]), &of(&[1.0, 1.0]), 1.0).is_err());
+        assert!(close("x", &of(&[f64::NAN]), &of(&[f64::NAN]), 1.0).is_err());
+        assert!(close("x", &of(&[f64::INFINITY]), &of(&[f64::INFINITY]), 1.0).is_err());
+        assert!(close("x", &of(&[]), &of(&[]), 0.0).is_ok());
+        assert!(finite("x", &of(&[1.0, f64::NAN])).is_err() && finite("x", &of(&[])).is_ok());
+        assert!(zero("x", &of(&[0.0, -0.0])).is_ok() && zero("x", &of(&[1e-300])).is_err());
+    }
+}

@@ -1,0 +1,145 @@
+//! What a law is about: an operator, made from parameters and dimensions, and looked at from outside.
+
+use std::sync::Arc;
+
+use coarsen_graph::arbitrary;
+use coarsen_nn::{Ctx, Dims, Params, Stream};
+use coarsen_tensor::{Adjacency, Level, Sparse};
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+use tch::{Device, Kind, Tensor, nn::VarStore, no_grad};
+
+use crate::case::{Case, Direction, Edges};
+use crate::seen::Seen;
+
+/// Makes an operator: `&|params, dims| Box::new(Mine::new(params, dims))`.
+///
+/// What comes in has `dims.features` columns; `dims.outputs` is the width of what goes out, where the operator can be told;
+/// `dims.sizes` the sizes of the graphs of the batch and of one more.
+pub type Make<'a, M> = dyn Fn(&Params, &Dims) -> Box<M> + 'a;
+
+/// A contract whose implementations are held to laws: `dyn Conv`, `dyn Readout`, `dyn Pool`, `dyn Model`.
+pub trait Subject {
+    /// Which graphs it is for.
+    const DIRECTION: Direction;
+
+    /// What it gives for a level of either layout.
+    fn see(&self, g: &Level, ctx: Ctx) -> Seen;
+
+    /// What is wrong with the shapes and kinds of what it gives for a sparse level; `dims` are those it was made with.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is wrong.
+    fn malformed(&self, g: &Level, dims: &Dims, ctx: Ctx) -> Result<(), String>;
+}
+
+/// An operator and its parameters.
+pub(crate) struct Built<M: ?Sized> {
+    pub(crate) module: Box<M>,
+    store: VarStore,
+}
+
+impl<M: Subject + ?Sized> Built<M> {
+    /// Made for `dims`, with the parameters of `seed`, in double precision.
+    ///
+    /// One training pass on a fixed batch moves running statistics away from where every operator starts.
+    pub(crate) fn new(make: &Make<M>, dims: &Dims, seed: u64) -> Self {
+        let mut store = VarStore::new(Device::Cpu);
+        store.set_kind(Kind::Double);
+        let module = make(&Params::new(&store.root(), seed), dims);
+        let built = Self { module, store };
+        no_grad(|| built.module.see(&warm_up().level(), Ctx::train(7)));
+        built
+    }
+
+    /// What it gives, without a history.
+    pub(crate) fn see(&self, g: &Level, ctx: Ctx) -> Seen {
+        no_grad(|| self.module.see(g, ctx))
+    }
+
+    /// What it gives for `door(g)`, and the gradients of an objective of all of that.
+    pub(crate) fn observe(&self, g: &Level, door: &dyn Fn(&Level) -> Level, ctx: Ctx) -> Seen {
+        let mut parameters = self.parameters();
+        for (_, parameter) in &mut parameters {
+            parameter.zero_grad();
+        }
+        let leaves = Leaves::of(g);
+        let mut seen = self.module.see(&door(&leaves.level), ctx);
+        let objective = seen.objective();
+        if objective.requires_grad() {
+            objective.backward();
+        }
+        seen.node_gradients = vec![("gradient of x".to_owned(), gradient(&leaves.x))];
+        let of_parameter = |(name, p): (String, Tensor)| (format!("gradient of {name}"), gradient(&p));
+        seen.gradients = parameters.into_iter().map(of_parameter).collect();
+        if let Some(weight) = &leaves.weight {
+            // A sum: edges are renumbered with their nodes.
+            seen.gradients.push(("gradient of the edge weights, summed".to_owned(), gradient(weight).sum(None)));
+        }
+        seen
+    }
+
+    /// The trainable parameters, by name.
+    pub(crate) fn parameters(&self) -> Vec<(String, Tensor)> {
+        let mut named: Vec<_> = self.store.variables().into_iter().filter(|(_, t)| t.requires_grad()).collect();
+        named.sort_by(|a, b| a.0.cmp(&b.0));
+        named
+    }
+}
+
+/// A level whose features and weights collect gradients.
+struct Leaves {
+    level: Level,
+    x: Tensor,
+    weight: Option<Tensor>,
+}
+
+impl Leaves {
+    fn of(g: &Level) -> Self {
+        let Adjacency::Sparse(a) = &g.adj else { unreachable!("cases are sparse") };
+        let leaf = |t: &Tensor| t.detach().copy().set_requires_grad(true);
+        let (x, weight) = (leaf(&g.x), a.weight.as_ref().map(leaf));
+        let adj = Sparse::new(Arc::clone(&a.pattern), weight.as_ref().map(Tensor::shallow_clone), a.options);
+        Self { level: Level::new(x.shallow_clone(), Adjacency::Sparse(adj)), x, weight }
+    }
+}
+
+/// The gradient of a leaf as it is now; zeros where there is none.
+fn gradient(leaf: &Tensor) -> Tensor {
+    let gradient = leaf.grad();
+    if gradient.defined() { gradient.copy() } else { leaf.zeros_like() }
+}
+
+fn warm_up() -> Case {
+    let mut runner = TestRunner::deterministic();
+    let mut graph = || arbitrary::graph(5..=5).new_tree(&mut runner).expect("every draw is a graph").current();
+    Case { graphs: vec![graph(), graph()], edges: Edges::Unit, seed: 0, ctx: Ctx::eval() }
+}
+
+/// The rows of `y` that are nodes: `[N, ·]` of a sparse level as they are, `[B, N, ·]` of a dense one without the padding.
+pub(crate) fn rows(g: &Level, y: &Tensor) -> Tensor {
+    match &g.adj {
+        Adjacency::Sparse(_) => y.shallow_clone(),
+        Adjacency::Dense(_) => {
+            let size = y.size();
+            let real: Vec<i64> = g
+                .segments()
+                .sizes()
+                .enumerate()
+                .flat_map(|(b, n)| (0..i64::from(n)).map(move |i| b as i64 * size[1] + i))
+                .collect();
+            y.reshape([size[0] * size[1], size[2]]).index_select(0, &Tensor::from_slice(&real).to_device(y.device()))
+        }
+    }
+}
+
+/// The rows of `y` that are padding, the others 0.
+pub(crate) fn padding(g: &Level, y: &Tensor) -> Option<Tensor> {
+    g.mask().map(|mask| y * (1.0 - mask).unsqueeze(-1))
+}
+
+/// A stream for probes of tests and laws, independent of the parameters.
+pub(crate) fn probe(shape: &[i64]) -> Tensor {
+    Stream::named(1, "probe").normal(shape, 0.0, 1.0, (Kind::Double, Device::Cpu))
+}

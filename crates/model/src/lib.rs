@@ -1,0 +1,70 @@
+//! Whole networks over all levels: flat and hierarchical graph neural networks.
+//!
+//! A [`Model`] takes a batch and gives representations of its nodes or graphs; the task owns the head, except where a published
+//! network has its own. It must not know data sets, metrics or optimisers.
+//!
+//! | network | is |
+//! | --- | --- |
+//! | `flat` | convolutions on the input graph, then readouts: of the last layer, of all, or with a head per layer |
+//! | `gin` | the flat network of Xu et al. 2019 as published |
+//! | `hierarchical` | convolutions, pooling, convolutions, …, with any row of [`POOLS`](coarsen_pool::POOLS): DiffPool, Top-k and Graclus networks and their random controls are configurations of it |
+//!
+//! The default of `hierarchical` is DiffPool as its paper describes it, with one pooling; of any other operator the same network
+//! makes a twin of the same depth.
+//!
+//! # What the operators do in it
+//!
+//! | step | in the network |
+//! | --- | --- |
+//! | **S**elect | inside [`Pool::pool`](coarsen_pool::Pool::pool); its auxiliary losses are in [`Output::losses`] |
+//! | **R**educe | the features of the next level; `Z`, where the operator embeds, is what the level's readout sees |
+//! | **C**onnect | the edges of the next level, in the layout the operator gives |
+//! | **L**ift | not used by networks that answer for whole graphs |
+//!
+//! # Modules
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`mod@model`] | [`Model`], [`Output`], [`Needs`], [`Schedule`], [`Trace`] |
+//! | [`registry`] | [`MODELS`], [`model()`] |
+//! | [`flat`], [`gin`] | [`Flat`]; its preset |
+//! | [`hierarchical`], [`network`] | the configuration; [`Hierarchical`] |
+//!
+//! # Examples
+//!
+//! ```
+//! use std::sync::Arc;
+//! use coarsen_nn::{Ctx, Dims, Params};
+//! use coarsen_tensor::{Adjacency, Level, Pattern, Segments, Sparse};
+//! use serde_json::json;
+//! use tch::{Device, Kind, Tensor, nn::VarStore};
+//!
+//! // Two graphs: a path of three nodes and a single node.
+//! let csr = coarsen_sparse::Csr::new(4, 4, vec![0, 1, 3, 4, 4], vec![1, 0, 2, 1])?;
+//! let pattern = Arc::new(Pattern::new(csr, Arc::new(Segments::new(vec![0, 3, 4]))));
+//! let adj = Adjacency::Sparse(Sparse::new(pattern, None, (Kind::Float, Device::Cpu)));
+//! let g = Level::new(Tensor::from_slice2(&[[1f32, 0.], [0., 1.], [1., 0.], [0., 1.]]), adj);
+//!
+//! let store = VarStore::new(Device::Cpu);
+//! let (p, dims) = (Params::new(&store.root(), 7), Dims::new(2, 2).with_sizes([3, 1]));
+//! let model = coarsen_model::model(&json!({"kind": "hierarchical", "hidden": 16}), &p, &dims)?;
+//! let output = model.forward(&g, Ctx::train(1));
+//! assert_eq!(output.graphs.map(|x| x.size()), Some(vec![2, model.out_features()]));
+//! assert_eq!(output.losses.iter().map(|loss| loss.name).collect::<Vec<_>>(), ["link", "entropy"]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod flat;
+pub mod gin;
+pub mod hierarchical;
+pub mod model;
+pub mod network;
+mod readouts;
+pub mod registry;
+
+pub use flat::{Flat, FlatConfig, Jump};
+pub use gin::GinConfig;
+pub use hierarchical::{HierarchicalConfig, Merge, ReadAt};
+pub use model::{Model, Needs, Output, Schedule, Trace};
+pub use network::{Hierarchical, Operator};
+pub use registry::{MODELS, ModelSpec, model};

@@ -1,0 +1,121 @@
+//! Convolutions: new node features from a node's own and its neighbours'.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `gcn` | [`Gcn`]: symmetric normalisation (Kipf and Welling) |
+//! | `gin` | [`Gin`]: sum and MLP (Xu et al.) |
+//! | `sage` | [`Sage`]: mean of the neighbours (Hamilton et al.) |
+
+mod gcn;
+mod gin;
+mod sage;
+
+use std::fmt::Debug;
+
+use coarsen_tensor::{Adjacency, Level, Loops};
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use crate::ctx::Ctx;
+use crate::linear::Linear;
+
+pub use gcn::{Gcn, GcnConfig};
+pub use gin::{Eps, Gin, GinConfig};
+pub use sage::{Averaging, Sage, SageConfig};
+
+/// A layer from a level to new node features.
+///
+/// It is equivariant: permuting the nodes of the input permutes the rows of the output, and nothing else. It works in both
+/// layouts, and keeps padded rows 0.
+pub trait Conv: Debug + Send {
+    /// The new features of every node.
+    ///
+    /// # Shapes
+    ///
+    /// `g.x`: `[…, F]` → `[…, out_features]`, in the layout of `g`.
+    fn forward(&self, g: &Level, ctx: Ctx) -> Tensor;
+
+    /// Width of what goes out.
+    fn out_features(&self) -> i64;
+}
+
+/// What a convolution does about self-loops before it normalises.
+///
+/// Filling is right for pooled graphs, where `Sᵀ A S` puts weights on the diagonal that mean something; the dense layers of PyG
+/// overwrite them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SelfLoops {
+    /// Gives one to the nodes that have none.
+    #[default]
+    Fill,
+    /// Adds one to every node, on top of what it has: `A + c I`.
+    Add,
+    /// Gives every node one, in place of what it has.
+    Overwrite,
+    /// Leaves the graph as it is.
+    None,
+}
+
+impl SelfLoops {
+    /// The operation on an adjacency, with `weight` for a new loop.
+    pub fn with_weight(self, weight: f64) -> Loops {
+        match self {
+            Self::Fill => Loops::Fill(weight),
+            Self::Add => Loops::Add(weight),
+            Self::Overwrite => Loops::Overwrite(weight),
+            Self::None => Loops::Keep,
+        }
+    }
+}
+
+/// `A X Wᵀ` in the cheaper order: the width that is propagated is the smaller of the two.
+fn propagate(adj: &Adjacency, x: &Tensor, linear: &Linear) -> Tensor {
+    if linear.out_features() <= linear.in_features() {
+        adj.matmul(&linear.multiply(x))
+    } else {
+        linear.multiply(&adj.matmul(x))
+    }
+}
+
+/// A level small enough to work out a layer on paper.
+#[cfg(test)]
+mod by_hand {
+    use std::sync::Arc;
+
+    use coarsen_sparse::Csr;
+    use coarsen_tensor::{Layout, Pattern, Segments, Sparse};
+    use tch::{Device, Kind, nn::VarStore, no_grad};
+
+    use super::*;
+
+    /// Two graphs, `0 — 1` with edges of this weight and the single node 2; one feature: 1, 3 and 5.
+    pub(super) fn pair_and_single(weight: f64) -> Level {
+        let csr = Csr::new(3, 3, vec![0, 1, 2, 2], vec![1, 0]).expect("two edges");
+        let pattern = Pattern::new(csr, Arc::new(Segments::new(vec![0, 2, 3])));
+        let weight = Tensor::from_slice(&[weight, weight]);
+        let adj = Sparse::new(Arc::new(pattern), Some(weight), (Kind::Double, Device::Cpu));
+        Level::new(Tensor::from_slice2(&[[1.0_f64], [3.0], [5.0]]), Adjacency::Sparse(adj))
+    }
+
+    /// The layer gives these values, in both layouts, and 0 in the padding.
+    pub(super) fn check(layer: &dyn Conv, level: &Level, want: &[f64]) {
+        let close = |layout: &str, got: &Tensor, want: &[f64]| {
+            let got = Vec::<f64>::try_from(got.reshape([-1])).expect("double precision");
+            let agree = got.len() == want.len() && got.iter().zip(want).all(|(g, w)| (g - w).abs() < 1e-12);
+            assert!(agree, "{layout}: {got:?}, want {want:?}");
+        };
+        close("sparse", &layer.forward(level, Ctx::eval()), want);
+        let padded = [want, &[0.0]].concat();
+        close("dense", &layer.forward(&level.to_layout(Layout::Dense), Ctx::eval()), &padded);
+    }
+
+    /// Sets every parameter to the value its name gives.
+    pub(super) fn fill(store: &VarStore, value: impl Fn(&str) -> f64) {
+        no_grad(|| {
+            for (name, mut parameter) in store.variables() {
+                let _ = parameter.fill_(value(&name));
+            }
+        });
+    }
+}

@@ -1,0 +1,261 @@
+//! The convolutions and readouts by name.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::config::{Config, describe, parse};
+use crate::conv::{Conv, GcnConfig, GinConfig, SageConfig};
+use crate::dims::Dims;
+use crate::error::ConfigError;
+use crate::params::Params;
+use crate::readout::{MaxConfig, MeanConfig, Readout, SumConfig};
+
+/// Makes a layer from a configuration, its parameters, and the widths around it.
+pub type Build<Layer> = fn(&Value, &Params, &Dims) -> Result<Box<Layer>, ConfigError>;
+
+/// A row of [`CONVS`].
+#[derive(Clone, Copy)]
+pub struct ConvSpec {
+    /// The value of `kind` in a configuration.
+    pub name: &'static str,
+    /// Where it was published.
+    pub paper: &'static str,
+    /// A complete configuration: the default one.
+    pub example: fn() -> Value,
+    /// Makes the layer from a configuration; `dims.outputs` is its output width.
+    pub build: Build<dyn Conv>,
+}
+
+/// A row of [`READOUTS`].
+#[derive(Clone, Copy)]
+pub struct ReadoutSpec {
+    /// The value of `kind` in a configuration.
+    pub name: &'static str,
+    /// Where it was published.
+    pub paper: &'static str,
+    /// A complete configuration: the default one.
+    pub example: fn() -> Value,
+    /// Makes the layer from a configuration; its output width follows from `dims.features`.
+    pub build: Build<dyn Readout>,
+}
+
+/// The convolutions, by name.
+pub static CONVS: &[ConvSpec] = &[
+    ConvSpec {
+        name: GcnConfig::NAME,
+        paper: "Kipf and Welling, Semi-supervised classification with graph convolutional networks, ICLR 2017",
+        example: example::<GcnConfig>,
+        build: build_conv::<GcnConfig>,
+    },
+    ConvSpec {
+        name: GinConfig::NAME,
+        paper: "Xu, Hu, Leskovec and Jegelka, How powerful are graph neural networks?, ICLR 2019",
+        example: example::<GinConfig>,
+        build: build_conv::<GinConfig>,
+    },
+    ConvSpec {
+        name: SageConfig::NAME,
+        paper: "Hamilton, Ying and Leskovec, Inductive representation learning on large graphs, NIPS 2017",
+        example: example::<SageConfig>,
+        build: build_conv::<SageConfig>,
+    },
+];
+
+/// The readouts, by name.
+pub static READOUTS: &[ReadoutSpec] = &[
+    ReadoutSpec {
+        name: MaxConfig::NAME,
+        paper: "folklore",
+        example: example::<MaxConfig>,
+        build: build_readout::<MaxConfig>,
+    },
+    ReadoutSpec {
+        name: MeanConfig::NAME,
+        paper: "folklore",
+        example: example::<MeanConfig>,
+        build: build_readout::<MeanConfig>,
+    },
+    ReadoutSpec {
+        name: SumConfig::NAME,
+        paper: "folklore",
+        example: example::<SumConfig>,
+        build: build_readout::<SumConfig>,
+    },
+];
+
+/// Makes the convolution a configuration describes.
+///
+/// # Errors
+///
+/// [`ConfigError`]: no or an unknown `kind` (the message lists the known ones), an unknown key, a value outside its rule, or a
+/// width of `dims` below 1.
+///
+/// # Examples
+///
+/// ```
+/// use coarsen_nn::{Dims, Params, conv};
+/// use serde_json::json;
+/// use tch::{Device, nn::VarStore};
+///
+/// let store = VarStore::new(Device::Cpu);
+/// let params = Params::new(&store.root(), 1).sub("conv0");
+/// let layer = conv(&json!({"kind": "sage", "normalize": true}), &params, &Dims::new(7, 64))?;
+/// assert_eq!(layer.out_features(), 64);
+///
+/// let message = conv(&json!({"kind": "gat"}), &params, &Dims::new(7, 64)).unwrap_err().to_string();
+/// assert_eq!(message, "unknown convolution `gat`; known are gcn, gin, sage");
+/// # Ok::<(), coarsen_nn::ConfigError>(())
+/// ```
+pub fn conv(config: &Value, p: &Params, dims: &Dims) -> Result<Box<dyn Conv>, ConfigError> {
+    (by_kind("convolution", CONVS, |spec| spec.name, config)?.build)(config, p, dims)
+}
+
+/// Makes the readout a configuration describes.
+///
+/// # Errors
+///
+/// As [`conv`].
+///
+/// # Examples
+///
+/// ```
+/// use coarsen_nn::{Dims, Params, readout};
+/// use serde_json::json;
+/// use tch::{Device, nn::VarStore};
+///
+/// let store = VarStore::new(Device::Cpu);
+/// let layer = readout(&json!({"kind": "mean"}), &Params::new(&store.root(), 1), &Dims::new(64, 64))?;
+/// assert_eq!(layer.out_features(), 64);
+/// # Ok::<(), coarsen_nn::ConfigError>(())
+/// ```
+pub fn readout(config: &Value, p: &Params, dims: &Dims) -> Result<Box<dyn Readout>, ConfigError> {
+    (by_kind("readout", READOUTS, |spec| spec.name, config)?.build)(config, p, dims)
+}
+
+/// The row of a registry that a configuration's `kind` names; `what` is the registry's noun in messages.
+///
+/// # Errors
+///
+/// [`ConfigError::Kind`] where `config` is no object with a text `kind`, [`ConfigError::Unknown`] where no row has that name.
+pub fn by_kind<'s, Spec>(
+    what: &'static str,
+    specs: &'s [Spec],
+    name: impl Fn(&Spec) -> &'static str,
+    config: &Value,
+) -> Result<&'s Spec, ConfigError> {
+    let known = || specs.iter().map(&name).collect();
+    let Some(kind) = config.get("kind").and_then(Value::as_str) else {
+        return Err(ConfigError::Kind { what, known: known(), got: config.to_string() });
+    };
+    specs.iter().find(|spec| name(spec) == kind).ok_or_else(|| ConfigError::Unknown {
+        what,
+        name: kind.to_owned(),
+        known: known(),
+    })
+}
+
+fn example<C: Config>() -> Value {
+    describe(&C::default())
+}
+
+fn build_conv<C>(config: &Value, p: &Params, dims: &Dims) -> Result<Box<dyn Conv>, ConfigError>
+where
+    C: Config,
+    C::Module: Conv + 'static,
+{
+    let config: C = parse(config)?;
+    dims.check(C::NAME)?;
+    Ok(Box::new(config.init(p, dims)))
+}
+
+fn build_readout<C>(config: &Value, p: &Params, dims: &Dims) -> Result<Box<dyn Readout>, ConfigError>
+where
+    C: Config,
+    C::Module: Readout + 'static,
+{
+    let config: C = parse(config)?;
+    ConfigError::require(dims.features >= 1, C::NAME, "features", "at least 1", dims.features)?;
+    Ok(Box::new(config.init(p, dims)))
+}
+
+impl fmt::Debug for ConvSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConvSpec")
+            .field("name", &self.name)
+            .field("paper", &self.paper)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ReadoutSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadoutSpec")
+            .field("name", &self.name)
+            .field("paper", &self.paper)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use tch::{Device, nn::VarStore};
+
+    fn message(config: &Value) -> String {
+        let store = VarStore::new(Device::Cpu);
+        conv(config, &Params::new(&store.root(), 0), &Dims::new(3, 2)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn rows_stand_in_alphabetical_order() {
+        assert!(CONVS.is_sorted_by(|a, b| a.name < b.name));
+        assert!(READOUTS.is_sorted_by(|a, b| a.name < b.name));
+    }
+
+    #[test]
+    fn every_example_builds_and_names_its_row() {
+        for spec in CONVS {
+            let store = VarStore::new(Device::Cpu);
+            let example = (spec.example)();
+            assert_eq!(example["kind"], spec.name);
+            let layer = conv(&example, &Params::new(&store.root(), 0), &Dims::new(3, 2)).unwrap();
+            assert_eq!(layer.out_features(), 2);
+            assert!(!store.is_empty());
+        }
+        for spec in READOUTS {
+            let store = VarStore::new(Device::Cpu);
+            let example = (spec.example)();
+            assert_eq!(example["kind"], spec.name);
+            let layer = readout(&example, &Params::new(&store.root(), 0), &Dims::new(3, 2)).unwrap();
+            assert_eq!(layer.out_features(), 3);
+        }
+    }
+
+    #[test]
+    fn faults_are_named() {
+        assert_eq!(message(&json!({"kind": "gnc"})), "unknown convolution `gnc`; known are gcn, gin, sage");
+        let no_kind = r#"a convolution needs {"kind": …} with one of gcn, gin, sage, got {"improved":true}"#;
+        assert_eq!(message(&json!({"improved": true})), no_kind);
+        assert!(message(&json!("gcn")).contains(r#"got "gcn""#));
+        assert!(
+            message(&json!({"kind": "sage", "aggregate": 1})).starts_with("sage: unknown field `aggregate`")
+        );
+        assert!(message(&json!({"kind": "gcn", "loops": "some"})).contains("unknown variant `some`"));
+        let floor = message(&json!({"kind": "gcn", "degree_floor": -1.0}));
+        assert_eq!(floor, "gcn: `degree_floor` must be finite and at least 0, got -1");
+        let layers = message(&json!({"kind": "gin", "layers": 0}));
+        assert_eq!(layers, "gin: `layers` must be at least 1, got 0");
+    }
+
+    #[test]
+    fn a_readout_refuses_keys_it_does_not_know() {
+        let store = VarStore::new(Device::Cpu);
+        let params = Params::new(&store.root(), 0);
+        let refused = readout(&json!({"kind": "sum", "over": 1}), &params, &Dims::new(3, 3)).unwrap_err();
+        assert!(refused.to_string().starts_with("sum: unknown field `over`"), "{refused}");
+        let empty = readout(&json!({"kind": "sum"}), &params, &Dims::new(0, 3)).unwrap_err();
+        assert_eq!(empty.to_string(), "sum: `features` must be at least 1, got 0");
+    }
+}

@@ -1,0 +1,218 @@
+//! DiffPool (Ying et al. 2018): a soft assignment by one graph neural network, features by another.
+
+use coarsen_nn::{ConfigError, Ctx, Dims, Params};
+use coarsen_tensor::{Adjacency, Assignment, Layout, Level};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tch::Tensor;
+
+use crate::diffpool_loss::{Scale, entropy, link, pyg_entropy, pyg_link};
+use crate::pool::{Loss, Over, Pool, Scores, Selection};
+use crate::registry::{Invariance, PoolSpec, fields};
+use crate::stack::{Join, NormAt, Stack, StackConfig};
+
+/// The row of [`POOLS`](crate::POOLS) as the paper has it.
+pub const SPEC: PoolSpec = PoolSpec {
+    name: PAPER_NAME,
+    paper: "Ying et al. 2018, eqs. 3-6",
+    invariance: Invariance::Exact,
+    example: || example(PAPER_NAME, Losses::Paper),
+    depth: |config| Ok(paper(config)?.layers),
+    build: |config, p, dims| Ok(Box::new(paper(config)?.build(PAPER_NAME, p, dims)?)),
+};
+
+/// The row with PyG's losses, which depend on the padding and on the batch.
+pub const PYG: PoolSpec = PoolSpec {
+    name: PYG_NAME,
+    paper: "Ying et al. 2018, with the losses of PyG's dense_diff_pool",
+    invariance: Invariance::Broken(&["padding", "batch"]),
+    example: || example(PYG_NAME, Losses::Pyg),
+    depth: |config| Ok(pyg(config)?.layers),
+    build: |config, p, dims| Ok(Box::new(pyg(config)?.build(PYG_NAME, p, dims)?)),
+};
+
+const PAPER_NAME: &str = "diffpool";
+const PYG_NAME: &str = "diffpool-pyg";
+const PYG_ELSEWHERE: &str = "`paper` or `none` (for `pyg` there is the operator diffpool-pyg, which guarantees less)";
+
+/// Which auxiliary losses are added.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Losses {
+    /// [`link`] and [`entropy`], each with weight 1.
+    #[default]
+    Paper,
+    /// [`pyg_link`] and [`pyg_entropy`], each with weight 1.
+    Pyg,
+    /// None.
+    None,
+}
+
+/// Configuration of [`DiffPool`]; the default is the paper's with one pooling at a quarter.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DiffPoolConfig {
+    /// Clusters per node of the largest graph: `K = ⌈ratio · min(N_max, cap)⌉`; in (0, 1].
+    pub ratio: f64,
+    /// Graphs larger than this count as this large.
+    pub cap: u32,
+    /// Convolutions in each of the two networks.
+    pub layers: usize,
+    /// Width of each convolution.
+    pub hidden: i64,
+    /// The convolution, a row of [`CONVS`](coarsen_nn::CONVS).
+    pub conv: Value,
+    /// Batch norm over the nodes of the batch, in each layer.
+    pub norm: NormAt,
+    /// The auxiliary losses.
+    pub losses: Losses,
+}
+
+impl Default for DiffPoolConfig {
+    fn default() -> Self {
+        Self {
+            ratio: 0.1,
+            cap: 500,
+            layers: 2,
+            hidden: 64,
+            conv: json!({"kind": "sage", "normalize": true}),
+            norm: NormAt::After,
+            losses: Losses::Paper,
+        }
+    }
+}
+
+fn paper(config: &Value) -> Result<DiffPoolConfig, ConfigError> {
+    let config: DiffPoolConfig = fields(PAPER_NAME, config)?;
+    ConfigError::require(config.losses != Losses::Pyg, PAPER_NAME, "losses", PYG_ELSEWHERE, "pyg")?;
+    Ok(config)
+}
+
+fn pyg(config: &Value) -> Result<DiffPoolConfig, ConfigError> {
+    let mut config = config.clone();
+    if let Value::Object(given) = &mut config {
+        given.entry("losses").or_insert("pyg".into());
+    }
+    let read: DiffPoolConfig = fields(PYG_NAME, &config)?;
+    ConfigError::require(read.losses == Losses::Pyg, PYG_NAME, "losses", "`pyg`", &config["losses"])?;
+    Ok(read)
+}
+
+fn example(name: &str, losses: Losses) -> Value {
+    let mut value = json!(DiffPoolConfig { losses, ..DiffPoolConfig::default() });
+    value["kind"] = name.into();
+    value
+}
+
+impl DiffPoolConfig {
+    /// Makes the operator; `name` is the row's, for messages.
+    ///
+    /// # Errors
+    ///
+    /// When a value breaks its rule, the convolution's included, or no graph sizes are known.
+    pub fn build(&self, name: &'static str, p: &Params, dims: &Dims) -> Result<DiffPool, ConfigError> {
+        let in_unit = self.ratio > 0.0 && self.ratio <= 1.0;
+        ConfigError::require(in_unit, name, "ratio", "in (0, 1]", self.ratio)?;
+        ConfigError::require(self.cap >= 1, name, "cap", "at least 1", self.cap)?;
+        ConfigError::require(dims.max_nodes() > 0, name, "sizes", "known, for the number of clusters", "none")?;
+        ConfigError::require(self.layers >= 1, name, "layers", "at least 1", self.layers)?;
+        let clusters = (self.ratio * dims.max_nodes().min(self.cap.into()) as f64).ceil() as i64;
+        let stack = StackConfig {
+            operator: name,
+            conv: &self.conv,
+            layers: self.layers,
+            hidden: self.hidden,
+            norm: self.norm,
+            dropout: 0.0,
+            join: Join::Cat,
+        };
+        Ok(DiffPool {
+            assign: stack.build(&p.sub("assign"), dims)?.with_linear(&p.sub("assign"), clusters),
+            embed: stack.build(&p.sub("embed"), dims)?,
+            clusters,
+            losses: self.losses,
+        })
+    }
+}
+
+/// `S = softmax(GNN_pool(A, X))`, `Z = GNN_embed(A, X)`, `X' = Sᵀ Z`, `A' = Sᵀ A S` (eqs. 3–6).
+///
+/// Both networks are stacks of the same convolution; the outputs of their layers are concatenated, and `GNN_pool` ends in a linear
+/// map to the `K` clusters. Over a sparse level `S` stays ragged, `[N, K]`, and nothing of a padded batch exists; the
+/// pooled level is dense, `[B, K, ·]`, with every slot a node.
+///
+/// # Complexity
+///
+/// Beside the convolutions, over a sparse level: time `O(E K + N K (F + K))`, memory `O(N K + B K (F + K))`.
+///
+/// # Paper and code
+///
+/// The release's convolution is no mean-GraphSAGE, its batch norm is per node slot and its auxiliary losses are off (ALGORITHMS
+/// § 2.2); this is the method as written.
+#[derive(Debug)]
+pub struct DiffPool {
+    assign: Stack,
+    embed: Stack,
+    clusters: i64,
+    losses: Losses,
+}
+
+impl DiffPool {
+    fn auxiliary(&self, g: &Level, s: &Assignment, coarse: &Adjacency) -> Vec<Loss> {
+        let loss = |name, value, over| Loss { name, value, weight: 1.0, over };
+        match (self.losses, &g.adj, s) {
+            (Losses::None, ..) => Vec::new(),
+            (Losses::Pyg, Adjacency::Dense(p), Assignment::Padded { s }) => vec![
+                loss("link", pyg_link(&p.a, s, Scale::Entries), Over::Batch),
+                loss("entropy", pyg_entropy(s), Over::Batch),
+            ],
+            (Losses::Paper | Losses::Pyg, ..) => vec![
+                loss("link", link(g, s, coarse), Over::Graphs),
+                loss("entropy", entropy(g, s), Over::Nodes),
+            ],
+        }
+    }
+}
+
+/// `S`: softmax over the clusters, zero in padded rows (the mask comes after the softmax, not before).
+///
+/// # Shapes
+///
+/// `logits: [N, K]` over a sparse level, `[B, N, K]` over a dense one.
+pub fn soft_assignment(g: &Level, logits: &Tensor) -> Assignment {
+    Assignment::soft(g.mask_rows(logits.softmax(-1, None)), g)
+}
+
+impl Pool for DiffPool {
+    fn layouts(&self, given: Layout) -> (Layout, Layout) {
+        match self.losses {
+            Losses::Pyg => (Layout::Dense, Layout::Dense),
+            Losses::Paper | Losses::None => (given, Layout::Dense),
+        }
+    }
+
+    fn scores(&self) -> Scores {
+        Scores::Clusters(self.clusters)
+    }
+
+    fn score(&self, g: &Level, ctx: Ctx) -> Tensor {
+        self.assign.forward(g, ctx)
+    }
+
+    fn select(&self, g: &Level, logits: &Tensor, ctx: Ctx) -> Selection {
+        let s = soft_assignment(g, logits); // eq. 6
+        let coarse = g.adj.coarsen(&s); // eq. 4
+        let losses = self.auxiliary(g, &s, &coarse);
+        let z = self.embed.forward(g, ctx); // eq. 5
+        Selection { s, z: Some(z), coarse: Some(coarse), losses }
+    }
+
+    fn coarsened(&self, dims: &Dims) -> Dims {
+        let sizes = vec![self.clusters as u32; dims.sizes.len()];
+        dims.with_features(self.embed.out_features()).with_sizes(sizes)
+    }
+
+    fn embeds(&self) -> Option<i64> {
+        Some(self.embed.out_features())
+    }
+}

@@ -1,0 +1,109 @@
+//! The auxiliary losses of DiffPool, on given assignments: the paper's, and PyG's.
+
+use coarsen_tensor::{Adjacency, Assignment, Level};
+use tch::Tensor;
+
+/// Keeps the gradient of a root finite at 0.
+const UNDER_ROOT: f64 = 1e-12;
+/// Keeps the logarithm of an assignment finite at 0.
+const UNDER_LOG: f64 = 1e-15;
+
+/// Link prediction: `L_LP = mean_b ‖A_b − S_b S_bᵀ‖_F`, over the nodes of each graph alone.
+///
+/// `coarse` is `Sᵀ A S`, which the pooling needs as well. On a sparse level nothing of the size N² exists:
+/// `‖A − S Sᵀ‖² = ‖A‖² − 2 tr(Sᵀ A S) + ‖Sᵀ S‖²`, graph by graph.
+///
+/// # Shapes
+///
+/// `s: [N, K]` over a sparse level, `[B, N, K]` with zero rows for padding over a dense one; gives a scalar.
+///
+/// # Complexity
+///
+/// Sparse: time `O(E + N K²)`, memory `O(E + N K + B K²)`. Dense: time `O(B N² K)`, memory `O(B N²)`.
+///
+/// # Panics
+///
+/// When `s` is not a soft assignment of the level's layout.
+///
+/// # Paper and code
+///
+/// The paper prints `‖A, S Sᵀ‖`. The release computes another loss, and PyG takes one norm over the padded batch ([`pyg_link`]).
+pub fn link(g: &Level, s: &Assignment, coarse: &Adjacency) -> Tensor {
+    let squared = match (&g.adj, s, coarse) {
+        (Adjacency::Dense(p), Assignment::Padded { s }, _) => squares(&residual(&p.a, s)),
+        (Adjacency::Sparse(_), Assignment::Rows { s: rows, .. }, Adjacency::Dense(coarse)) => {
+            let trace = total(&coarse.a.diagonal(0, 1, 2), &[-1]);
+            (g.adj.squared_norms() - trace * 2.0 + squares(&s.reduce(rows))).clamp_min(0.0)
+        }
+        _ => panic!("a soft assignment has the layout of its level"),
+    };
+    (squared + UNDER_ROOT).sqrt().mean(None)
+}
+
+/// Entropy of the assignment: `L_E = mean_i H(S_i)` over the nodes of the whole batch, padding excluded.
+///
+/// # Shapes
+///
+/// As for [`link`].
+///
+/// # Panics
+///
+/// When `s` is not a soft assignment.
+pub fn entropy(g: &Level, s: &Assignment) -> Tensor {
+    let (Assignment::Rows { s, .. } | Assignment::Padded { s }) = s else {
+        panic!("the entropy is that of a soft assignment")
+    };
+    let rows = row_entropy(s);
+    match g.mask() {
+        Some(mask) => rows.sum(None) / mask.sum(None).clamp_min(1.0),
+        None => rows.sum(None) / rows.numel().max(1) as f64,
+    }
+}
+
+/// PyG's link loss: one Frobenius norm over the padded batch, `‖A − S Sᵀ‖_F`, divided by its `B·N²` entries under
+/// [`Scale::Entries`]. It depends on the padding and on the rest of the batch.
+///
+/// # Shapes
+///
+/// `a: [B, N, N]`, `s: [B, N, K]`; gives a scalar.
+pub fn pyg_link(a: &Tensor, s: &Tensor, scale: Scale) -> Tensor {
+    let norm = residual(a, s).norm();
+    match scale {
+        Scale::Entries => norm / a.numel().max(1) as f64,
+        Scale::Plain => norm,
+    }
+}
+
+/// PyG's entropy: a mean over all `B·N` rows, those of the padding counted as 0.
+///
+/// # Shapes
+///
+/// `s: [B, N, K]`; gives a scalar.
+pub fn pyg_entropy(s: &Tensor) -> Tensor {
+    row_entropy(s).mean(None)
+}
+
+/// How [`pyg_link`] is scaled: the flag `normalize` of the reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scale {
+    /// Divided by the number of entries of the padded adjacency.
+    Entries,
+    /// As it is.
+    Plain,
+}
+
+fn residual(a: &Tensor, s: &Tensor) -> Tensor {
+    a - s.matmul(&s.transpose(1, 2))
+}
+
+fn squares(matrices: &Tensor) -> Tensor {
+    total(&matrices.square(), &[-1, -2])
+}
+
+fn total(x: &Tensor, over: &[i64]) -> Tensor {
+    x.sum_dim_intlist(over, false, None)
+}
+
+fn row_entropy(s: &Tensor) -> Tensor {
+    -total(&(s * (s + UNDER_LOG).log()), &[-1])
+}

@@ -1,0 +1,82 @@
+//! Pooling operators between two levels: Select, Reduce, Connect, Lift.
+//!
+//! An operator takes a [`Level`](coarsen_tensor::Level) `(X, A)` and gives a coarser one. It must not know models, the losses of
+//! tasks or data sets.
+//!
+//! # The four steps
+//!
+//! | step | equation | method | who writes it |
+//! | --- | --- | --- | --- |
+//! | **S**elect | `S = select(score(A, X))` | [`Pool::score`] learns, [`Pool::select`] decides | every operator |
+//! | **R**educe | `X' = Sᵀ Z`, `Z = X` by default | [`Pool::reduce`] | Graclus (maximum) |
+//! | **C**onnect | `A' = Sᵀ A S` | [`Pool::connect`] | Top-k (unit `S`), Graclus (pattern alone) |
+//! | **L**ift | `X = S X'` | [`Pool::lift`] | Top-k (unit `S`) |
+//!
+//! | operator | takes → gives | score | select | auxiliary losses |
+//! | --- | --- | --- | --- | --- |
+//! | `diffpool` | either → dense | `GNN_pool(A, X)`, `[N, K]` | softmax | link, entropy |
+//! | `diffpool-pyg` | dense → dense | the same | the same | PyG's, which break laws |
+//! | `graclus` | sparse → sparse | – | matching of the host | – |
+//! | `identity` | sparse → sparse | – | `S = I` | – |
+//! | `top-k` | sparse → sparse | `X p / ‖p‖`, `[N]` | the best of each graph | – |
+//! | any, with `"control"` | the operator's | random | the operator's | none |
+//!
+//! # Modules
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`mod@pool`] | [`Pool`], [`Selection`], [`Pooled`], [`Loss`], [`PlanSpec`] |
+//! | [`registry`] | [`POOLS`], [`pool()`], [`Invariance`] |
+//! | [`diffpool`], [`diffpool_loss`] | the operator; its losses as functions of given assignments |
+//! | [`top_k`], [`keep`] | the operator; how many nodes stay |
+//! | [`graclus`], [`identity`] | operators without parameters |
+//! | [`random`] | the random control around any operator |
+//! | [`stack`] | stacks of convolutions, as DiffPool's networks are |
+//!
+//! An operator is one file and one row of [`POOLS`]; `kind` in a configuration names the row.
+//!
+//! # Examples
+//!
+//! Two graphs, a path of three nodes and a single node, pooled to half:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use coarsen_nn::{Ctx, Dims, Params};
+//! use coarsen_tensor::{Adjacency, Level, Pattern, Segments, Sparse};
+//! use serde_json::json;
+//! use tch::{Device, Kind, Tensor, nn::VarStore};
+//!
+//! let csr = coarsen_sparse::Csr::new(4, 4, vec![0, 1, 3, 4, 4], vec![1, 0, 2, 1])?;
+//! let pattern = Arc::new(Pattern::new(csr, Arc::new(Segments::new(vec![0, 3, 4]))));
+//! let adj = Adjacency::Sparse(Sparse::new(pattern, None, (Kind::Float, Device::Cpu)));
+//! let g = Level::new(Tensor::from_slice2(&[[1f32, 0.], [0., 2.], [3., 1.], [0., 1.]]), adj);
+//!
+//! let store = VarStore::new(Device::Cpu);
+//! let dims = Dims::new(2, 2).with_sizes([3, 1]);
+//! let pool = coarsen_pool::pool(&json!({"kind": "top-k"}), &Params::new(&store.root(), 7), &dims)?;
+//! let pooled = pool.pool(&g, Ctx::eval());
+//! assert_eq!(pooled.level.x.size(), [2 + 1, 2]);
+//! assert_eq!(pool.lift(&pooled.level.x, &pooled.selection).size(), [4, 2]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod diffpool;
+pub mod diffpool_loss;
+pub mod graclus;
+pub mod identity;
+pub mod keep;
+pub mod pool;
+pub mod random;
+pub mod registry;
+pub mod stack;
+pub mod top_k;
+
+pub use diffpool::{DiffPool, DiffPoolConfig, Losses};
+pub use graclus::{Graclus, GraclusConfig};
+pub use identity::{Identity, IdentityConfig};
+pub use keep::Keep;
+pub use pool::{Loss, Over, PlanSpec, Pool, Pooled, Scores, Selection};
+pub use random::{Control, Controlled};
+pub use registry::{Invariance, POOLS, PoolSpec, depth, fields, find, invariance, pool};
+pub use stack::{Join, NormAt, Stack, StackConfig};
+pub use top_k::{TopK, TopKConfig};

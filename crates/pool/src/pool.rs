@@ -1,0 +1,160 @@
+//! The contract of a pooling operator: [`Pool`] and what its steps hand to each other.
+
+use std::fmt::Debug;
+
+use coarsen_nn::{Ctx, Dims};
+use coarsen_tensor::{Adjacency, Assignment, Layout, Level, Planned};
+use tch::Tensor;
+
+/// What is decided about a level: who goes where, and at what auxiliary cost.
+#[derive(Debug)]
+pub struct Selection {
+    /// The assignment `S` of nodes to clusters.
+    pub s: Assignment,
+    /// What Reduce aggregates, where that is not `level.x`: `Z` of DiffPool. The layout of the level.
+    pub z: Option<Tensor>,
+    /// `Sᵀ A S`, where Select needed it already; Connect takes it from here instead of computing it again.
+    pub coarse: Option<Adjacency>,
+    /// Auxiliary losses.
+    pub losses: Vec<Loss>,
+}
+
+impl From<Assignment> for Selection {
+    fn from(s: Assignment) -> Self {
+        Self { s, z: None, coarse: None, losses: Vec::new() }
+    }
+}
+
+/// An auxiliary loss: a number to be added, times its weight, to the loss of the task.
+#[derive(Debug)]
+pub struct Loss {
+    /// The paper's name for it: `link`, `entropy`.
+    pub name: &'static str,
+    /// A scalar.
+    pub value: Tensor,
+    /// Its weight in the sum.
+    pub weight: f64,
+    /// What the value is a mean or a sum of.
+    pub over: Over,
+}
+
+/// What a loss is a mean (or sum) of, so that "a batch gives what its graphs give alone" is a statement about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Over {
+    /// Mean over the graphs of the batch.
+    Graphs,
+    /// Mean over the nodes of the batch, padding excluded.
+    Nodes,
+    /// Mean over the edges of the batch.
+    Edges,
+    /// Sum over the batch.
+    Sum,
+    /// A number of the padded batch as a whole: what a graph contributes depends on the graphs beside it.
+    Batch,
+}
+
+/// What an operator's [`score`](Pool::score) has one number for: what a random control has to replace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scores {
+    /// Nothing is scored: `[0]`.
+    Nothing,
+    /// Each node: `[N]`, or `[B, N]` of a dense level.
+    Nodes,
+    /// Each node and cluster: `[N, K]`, or `[B, N, K]`; here is `K`.
+    Clusters(i64),
+}
+
+/// A coarsening the host can prepare before a batch reaches the network, one [`Planned`](coarsen_tensor::Planned) a level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PlanSpec {
+    /// A random maximal matching of each graph (ALGORITHMS § 3.1).
+    Graclus,
+}
+
+/// A level made coarser, and how.
+#[derive(Debug)]
+pub struct Pooled {
+    /// `(X', A')`, in the layout the operator gives.
+    pub level: Level,
+    /// What was learned; see [`Pool::score`].
+    pub score: Tensor,
+    /// What was decided from it.
+    pub selection: Selection,
+}
+
+/// A pooling operator: Select, Reduce, Connect, Lift.
+///
+/// An operator must say what it learns ([`score`](Self::score)) and what it decides from that ([`select`](Self::select));
+/// moving features (`X' = Sᵀ Z`), edges (`A' = Sᵀ A S`) and features back (`S X'`) have the textbook default. Splitting
+/// score from select is what makes the [random control](crate::random::Controlled) a wrapper around any operator.
+///
+/// `score`, `select`, `reduce`, `connect` and `lift` take levels in the layout of [`layouts`](Self::layouts);
+/// [`pool`](Self::pool) takes either and converts at the door.
+pub trait Pool: Debug + Send {
+    /// The layout in which a level given in layout `given` is worked on, and the layout of the pooled level.
+    fn layouts(&self, given: Layout) -> (Layout, Layout);
+
+    /// What the score has one number for.
+    fn scores(&self) -> Scores;
+
+    /// What is learned: fitness of nodes, or logits of an assignment; shapes as in [`Scores`].
+    fn score(&self, g: &Level, ctx: Ctx) -> Tensor;
+
+    /// What is decided from the score.
+    fn select(&self, g: &Level, score: &Tensor, ctx: Ctx) -> Selection;
+
+    /// What a module behind this operator must know of its input, given what was known of this operator's own.
+    ///
+    /// Features and sizes change; the rest is passed on.
+    fn coarsened(&self, dims: &Dims) -> Dims;
+
+    /// The width of [`Selection::z`], where the operator pools features of its own making.
+    fn embeds(&self) -> Option<i64> {
+        None
+    }
+
+    /// The host plan the operator can use, if any. It works without one too.
+    fn plan(&self) -> Option<PlanSpec> {
+        None
+    }
+
+    /// Features of the pooled level, `X' = Sᵀ Z`.
+    fn reduce(&self, g: &Level, sel: &Selection, _ctx: Ctx) -> Tensor {
+        sel.s.reduce(sel.z.as_ref().unwrap_or(&g.x))
+    }
+
+    /// Edges of the pooled level, `A' = Sᵀ A S`.
+    fn connect(&self, g: &Level, sel: &Selection) -> Adjacency {
+        sel.coarse.as_ref().map_or_else(|| g.adj.coarsen(&sel.s), Adjacency::shallow_clone)
+    }
+
+    /// Features back on the nodes that were pooled, `S X'`; a node in no cluster gets zeros.
+    ///
+    /// The answer is in the layout worked on; a model that mixes layouts converts with the level it kept.
+    fn lift(&self, x: &Tensor, sel: &Selection) -> Tensor {
+        sel.s.lift(x)
+    }
+
+    /// The plan of the pooled level: what was not used up, if the operator uses one. Plans speak of the nodes of their level.
+    fn plan_left(&self, g: &Level) -> Vec<Planned> {
+        match self.plan() {
+            Some(_) => g.plan.iter().skip(1).map(Planned::shallow_clone).collect(),
+            None => Vec::new(),
+        }
+    }
+
+    /// All steps, on a level of either layout.
+    fn pool(&self, g: &Level, ctx: Ctx) -> Pooled {
+        let g = g.to_layout(self.layouts(g.layout()).0);
+        let score = self.score(&g, ctx.child(SCORE));
+        let selection = self.select(&g, &score, ctx.child(SELECT));
+        let x = self.reduce(&g, &selection, ctx.child(REDUCE));
+        let level = Level::new(x, self.connect(&g, &selection)).with_plan(self.plan_left(&g));
+        Pooled { level, score, selection }
+    }
+}
+
+const SCORE: u64 = 0;
+const SELECT: u64 = 1;
+const REDUCE: u64 = 2;

@@ -1,0 +1,169 @@
+//! A stack of convolutions inside one level: what DiffPool's two networks are, and the stages of every network above.
+
+use coarsen_nn::{BatchNorm, ConfigError, Conv, Ctx, Dims, Linear, Params, conv, dropout};
+use coarsen_tensor::Level;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tch::Tensor;
+
+/// Where batch norm stands in a layer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NormAt {
+    /// Nowhere: convolution, ReLU.
+    None,
+    /// Convolution, batch norm, ReLU: GIN.
+    Before,
+    /// Convolution, ReLU, batch norm: DiffPool.
+    #[default]
+    After,
+}
+
+/// What a stack gives of the outputs of its layers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Join {
+    /// The last.
+    Last,
+    /// All, concatenated.
+    #[default]
+    Cat,
+}
+
+/// What a [`Stack`] is made of; the fields of the configuration that holds it, borrowed.
+#[derive(Debug, Clone, Copy)]
+pub struct StackConfig<'a> {
+    /// Whose stack it is, for messages.
+    pub operator: &'static str,
+    /// The convolution, a row of [`CONVS`](coarsen_nn::CONVS).
+    pub conv: &'a Value,
+    /// How many; with 0 a stack gives what it gets.
+    pub layers: usize,
+    /// Width of each.
+    pub hidden: i64,
+    /// Batch norm over the valid nodes.
+    pub norm: NormAt,
+    /// Probability of dropping a feature after each layer, in [0, 1).
+    pub dropout: f64,
+    /// What is given.
+    pub join: Join,
+}
+
+impl StackConfig<'_> {
+    /// Makes the stack; the input has `dims.features`.
+    ///
+    /// # Errors
+    ///
+    /// When `hidden` or `dropout` breaks its rule, or the convolution's configuration does.
+    pub fn build(&self, p: &Params, dims: &Dims) -> Result<Stack, ConfigError> {
+        let name = self.operator;
+        ConfigError::require(self.hidden >= 1, name, "hidden", "at least 1", self.hidden)?;
+        let drops = (0.0..1.0).contains(&self.dropout);
+        ConfigError::require(drops, name, "dropout", "in [0, 1)", self.dropout)?;
+        let layer = |l: usize| {
+            let inputs = if l == 0 { dims.features } else { self.hidden };
+            let conv_dims = dims.with_features(inputs).with_outputs(self.hidden);
+            let norm = match self.norm {
+                NormAt::None => None,
+                NormAt::Before | NormAt::After => {
+                    Some(BatchNorm::new(&p.sub(format!("norm{l}")), self.hidden))
+                }
+            };
+            Ok(Layer { conv: conv(self.conv, &p.sub(format!("conv{l}")), &conv_dims)?, norm })
+        };
+        Ok(Stack {
+            inputs: dims.features,
+            layers: (0..self.layers).map(layer).collect::<Result<_, ConfigError>>()?,
+            at: self.norm,
+            dropout: self.dropout,
+            join: self.join,
+            linear: None,
+        })
+    }
+}
+
+/// Convolutions one after the other on the same graph, each with ReLU, batch norm and dropout as configured.
+#[derive(Debug)]
+pub struct Stack {
+    inputs: i64,
+    layers: Vec<Layer>,
+    at: NormAt,
+    dropout: f64,
+    join: Join,
+    linear: Option<Linear>,
+}
+
+#[derive(Debug)]
+struct Layer {
+    conv: Box<dyn Conv>,
+    norm: Option<BatchNorm>,
+}
+
+impl Stack {
+    /// The same stack with a linear map to `outputs` behind it.
+    #[must_use]
+    pub fn with_linear(self, p: &Params, outputs: i64) -> Self {
+        let linear = Linear::new(&p.sub("linear"), self.out_features(), outputs);
+        Self { linear: Some(linear), ..self }
+    }
+
+    /// The outputs of all layers, first to last.
+    ///
+    /// # Shapes
+    ///
+    /// Each `[…, hidden]`, in the layout of `g`.
+    pub fn states(&self, g: &Level, ctx: Ctx) -> Vec<Tensor> {
+        let mut states: Vec<Tensor> = Vec::with_capacity(self.layers.len());
+        for (l, layer) in self.layers.iter().enumerate() {
+            let ctx = ctx.child(l as u64);
+            let conv = |g: &Level| layer.conv.forward(g, ctx.child(0));
+            let x = states.last().map_or_else(|| conv(g), |x| conv(&g.with_x(x.shallow_clone())));
+            let norm = |x: &Tensor| match &layer.norm {
+                Some(norm) => norm.forward(x, g.mask(), ctx),
+                None => x.shallow_clone(),
+            };
+            let x = match self.at {
+                NormAt::Before => norm(&x).relu(),
+                NormAt::None | NormAt::After => norm(&x.relu()),
+            };
+            states.push(dropout(&x, self.dropout, ctx.child(1)));
+        }
+        states
+    }
+
+    /// What [`Join`] says of the layers' outputs, then the linear map if there is one.
+    ///
+    /// # Shapes
+    ///
+    /// `[…, out_features]`, in the layout of `g`. A linear map gives padded rows its bias.
+    pub fn forward(&self, g: &Level, ctx: Ctx) -> Tensor {
+        let mut states = self.states(g, ctx);
+        let x = match (self.join, states.len()) {
+            (_, 0) => g.x.shallow_clone(),
+            (_, 1) | (Join::Last, _) => states.swap_remove(self.layers.len() - 1),
+            (Join::Cat, _) => Tensor::cat(&states, -1),
+        };
+        self.linear.as_ref().map_or_else(|| x.shallow_clone(), |linear| linear.forward(&x))
+    }
+
+    /// Width of what [`forward`](Self::forward) gives.
+    pub fn out_features(&self) -> i64 {
+        let widths = self.layers.iter().map(|layer| layer.conv.out_features());
+        match (&self.linear, self.join) {
+            (Some(linear), _) => linear.out_features(),
+            (None, _) if self.layers.is_empty() => self.inputs,
+            (None, Join::Last) => widths.last().unwrap_or(self.inputs),
+            (None, Join::Cat) => widths.sum(),
+        }
+    }
+
+    /// Number of layers.
+    pub fn len(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// Whether there is no layer.
+    pub fn is_empty(&self) -> bool {
+        self.layers.is_empty()
+    }
+}

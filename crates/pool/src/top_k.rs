@@ -1,0 +1,121 @@
+//! Top-k pooling: keep the nodes with the largest projection (Gao and Ji 2019; Cangea et al. 2018), as in PyG.
+
+use coarsen_nn::{Config, ConfigError, Ctx, Dims, Params};
+use coarsen_tensor::{Adjacency, Assignment, Layout, Level, segment};
+use coarsen_tensor::top_k::{above, top_k};
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use crate::keep::Keep;
+use crate::pool::{Pool, Scores, Selection};
+use crate::registry::{Invariance, PoolSpec};
+
+/// The row of [`POOLS`](crate::POOLS).
+pub const SPEC: PoolSpec = PoolSpec::of::<TopKConfig>("Gao & Ji 2019, eq. 2", Invariance::UpToTies);
+
+/// Configuration of [`TopK`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TopKConfig {
+    /// How many nodes of each graph stay.
+    pub keep: Keep,
+    /// Kept features are multiplied by this, beside their gate; positive.
+    pub multiplier: f64,
+}
+
+impl Default for TopKConfig {
+    fn default() -> Self {
+        Self { keep: Keep::default(), multiplier: 1.0 }
+    }
+}
+
+impl Config for TopKConfig {
+    type Module = TopK;
+    const NAME: &'static str = "top-k";
+
+    fn check(&self) -> Result<(), ConfigError> {
+        self.keep.check(Self::NAME)?;
+        let positive = self.multiplier.is_finite() && self.multiplier > 0.0;
+        ConfigError::require(positive, Self::NAME, "multiplier", "positive", self.multiplier)
+    }
+
+    fn init(&self, p: &Params, dims: &Dims) -> TopK {
+        TopK { p: p.fan_in("p", &[dims.features], dims.features), keep: self.keep, multiplier: self.multiplier }
+    }
+}
+
+/// Keeps the best nodes of each graph, by a learned projection.
+///
+/// `y = X p / ‖p‖`, `gate = tanh(y)`, `idx = top(gate)`, `X' = X[idx] ⊙ gate[idx]`, `A' = A[idx, idx]`.
+///
+/// With [`Keep::MinScore`] the score is `X p` and the gate its softmax over the graph.
+///
+/// The new nodes are in the order of their graphs and, within a graph, of falling gate (rising index for [`Keep::MinScore`]);
+/// equal gates keep the order of the nodes.
+///
+/// # Complexity
+///
+/// Time `O(N F + N log N + E)`, memory `O(N + E)`.
+///
+/// # Paper and code
+///
+/// The paper gates by a sigmoid and connects by `A²`; this follows PyG, as the tables that name TopKPool do. Edge weights are kept and
+/// not multiplied by the gate.
+#[derive(Debug)]
+pub struct TopK {
+    p: Tensor,
+    keep: Keep,
+    multiplier: f64,
+}
+
+/// The best node of a graph is kept whatever its score: the threshold stays this far below it.
+const BELOW_BEST: f64 = 1e-7;
+
+impl Pool for TopK {
+    fn layouts(&self, _: Layout) -> (Layout, Layout) {
+        (Layout::Sparse, Layout::Sparse)
+    }
+
+    fn scores(&self) -> Scores {
+        Scores::Nodes
+    }
+
+    fn score(&self, g: &Level, _: Ctx) -> Tensor {
+        let projection = g.x.mv(&self.p);
+        match self.keep {
+            Keep::MinScore(_) => projection,
+            Keep::Ratio(_) | Keep::Count(_) => projection / self.p.norm(),
+        }
+    }
+
+    fn select(&self, g: &Level, y: &Tensor, _: Ctx) -> Selection {
+        let graphs = g.segments();
+        let (gate, kept) = match self.keep {
+            Keep::MinScore(least) => {
+                let gate = segment::softmax(y, &graphs);
+                let kept = above(&gate, &graphs, |best| (best - BELOW_BEST).min(least));
+                (gate, kept)
+            }
+            Keep::Ratio(_) | Keep::Count(_) => {
+                let gate = y.tanh();
+                let kept = top_k(&gate, &graphs, |n| self.keep.most(n as u32) as usize);
+                (gate, kept)
+            }
+        };
+        let weight = gate.index_select(0, &kept) * self.multiplier;
+        Assignment::kept(&kept, Some(&weight), g).into()
+    }
+
+    fn coarsened(&self, dims: &Dims) -> Dims {
+        dims.with_sizes(dims.sizes.iter().map(|&n| self.keep.most(n)).collect::<Vec<_>>())
+    }
+
+    fn connect(&self, g: &Level, sel: &Selection) -> Adjacency {
+        g.adj.coarsen(&sel.s.unweighted())
+    }
+
+    /// Puts the rows back where they came from, without the gate (gUnpool).
+    fn lift(&self, x: &Tensor, sel: &Selection) -> Tensor {
+        sel.s.unweighted().lift(x)
+    }
+}

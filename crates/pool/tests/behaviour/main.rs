@@ -1,0 +1,7 @@
+//! What the operators do beside agreeing with references: the two layouts, random controls, plans, small graphs.
+
+mod batch;
+mod control;
+mod every;
+mod graclus;
+mod layouts;

@@ -1,0 +1,112 @@
+//! The `coarsen` binary: statistics of data sets, single experiments, and the papers' tables.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`data_command`] | `coarsen data`: statistics of a data set |
+//! | [`train_command`], [`flags`] | `coarsen train`: one experiment, from flags or a file |
+//! | [`reproduce`] | `coarsen reproduce`: what is missing of a suite, then its tables |
+//! | [`suite`], [`plan`] | suites as data, and the experiments they stand for |
+//! | [`tables`], [`page`] | tables from records; the Markdown and HTML pages |
+//! | [`workplace`] | one experiment and its record on disk |
+//! | [`progress`], [`estimate`] | the bar, or plain lines; the time that is left |
+//! | [`environment`], [`interrupt`] | device and threads; Ctrl-C |
+
+// The terminal is this program's interface.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod data_command;
+mod environment;
+mod estimate;
+mod flags;
+mod interrupt;
+mod page;
+mod plan;
+mod progress;
+mod reproduce;
+mod suite;
+mod tables;
+mod train_command;
+mod workplace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use mimalloc::MiMalloc;
+
+/// The system's allocator gives memory back between steps, and every step pays the page faults again.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+/// Hierarchical graph pooling: data sets, experiments, and the papers' tables.
+#[derive(Debug, Parser)]
+#[command(name = "coarsen", version, max_term_width = 110)]
+#[command(after_help = "\
+Examples:
+  coarsen data data/raw/MUTAG.zip                      what is in a data set
+  coarsen train --dataset COMMUNITIES --pool top-k     one experiment on a built-in set: needs no files
+  coarsen train --dataset PROTEINS --pool diffpool     80/10/10, ten seeds, at most 150 epochs each
+  coarsen reproduce --suite quick                      a table with the published numbers beside ours
+
+`cargo xtask data NAME` fetches data sets; `cargo xtask reproduce` does everything, set-up included.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print the statistics of a data set: a folder or zip in TU format, or a name
+    Data(data_command::Args),
+    /// Train one experiment on every split of its protocol, and keep its record
+    Train(train_command::Args),
+    /// Train what is missing of a suite of experiments, and print its tables
+    Reproduce(reproduce::Args),
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// As it should.
+    Done,
+    /// To the end, but something is reported as failed.
+    Failed,
+    /// By Ctrl-C.
+    Interrupted,
+}
+
+impl From<Ending> for ExitCode {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::Done => Self::SUCCESS,
+            Ending::Failed => Self::FAILURE,
+            Ending::Interrupted => Self::from(interrupt::EXIT_STATUS),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let ending = match Cli::parse().command {
+        Command::Data(args) => data_command::run(&args),
+        Command::Train(args) => train_command::run(&args),
+        Command::Reproduce(args) => reproduce::run(&args),
+    };
+    ending.map_or_else(
+        |error| {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        },
+        ExitCode::from,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Cli;
+
+    #[test]
+    fn arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,107 @@
+//! Segment reductions against plain loops over columns, and their backward against finite differences.
+
+use crate::support::{assert_close, inner, narrow, numbers, run, segments, slopes, widen, width};
+use coarsen_sparse::segment::{self, NO_ROW};
+use coarsen_sparse::{Executor, Serial};
+use proptest::prelude::*;
+
+const TIGHT: f64 = 1e-13;
+
+/// Segments, rows `[n, width]`, an incoming gradient per segment and one per row, the width.
+type Operands = (Vec<u32>, Vec<f64>, Vec<f64>, Vec<f64>, usize);
+
+fn operands() -> impl Strategy<Value = Operands> {
+    (segments(), width()).prop_flat_map(|(ptr, width)| {
+        let (rows, count) = (ptr[ptr.len() - 1] as usize, ptr.len() - 1);
+        (Just(ptr), numbers(rows * width), numbers(count * width), numbers(rows * width), Just(width))
+    })
+}
+
+/// `fold` of each column of each segment.
+fn columns(ptr: &[u32], x: &[f64], width: usize, fold: impl Fn(&[f64]) -> f64) -> Vec<f64> {
+    let segments = ptr.windows(2).map(|ends| ends[0] as usize..ends[1] as usize);
+    segments
+        .flat_map(|rows| (0..width).map(move |column| (rows.clone(), column)))
+        .map(|(rows, column)| fold(&rows.map(|row| x[row * width + column]).collect::<Vec<_>>()))
+        .collect()
+}
+
+fn forward(len: usize, kernel: impl Fn(&dyn Executor, &mut [f64])) -> Vec<f64> {
+    let mut out = vec![f64::NAN; len];
+    kernel(&Serial, &mut out);
+    out
+}
+
+proptest! {
+    #[test]
+    fn sum_and_mean((ptr, x, g, _, width) in operands()) {
+        let (n, s) = (x.len(), g.len());
+        let total = |column: &[f64]| column.iter().sum::<f64>();
+        let mean = |column: &[f64]| total(column) / column.len().max(1) as f64;
+
+        let got = run(s, |exec, out| segment::sum(exec, &ptr, &x, width, out));
+        assert_close(&got, columns(&ptr, &x, width, total), TIGHT);
+        let got = run(s, |exec, out| segment::mean(exec, &ptr, &x, width, out));
+        assert_close(&got, columns(&ptr, &x, width, mean), TIGHT);
+        let x32 = narrow(&x);
+        let got = run(s, |exec, out| segment::mean(exec, &ptr, &x32, width, out));
+        assert_close(&widen(&got), columns(&ptr, &x, width, mean), 1e-5);
+
+        let got = run(n, |exec, out| segment::sum_backward(exec, &ptr, &g, width, out));
+        let loss = |x: &[f64]| inner(&g, &forward(s, |exec, out| segment::sum(exec, &ptr, x, width, out)));
+        assert_close(&got, slopes(&x, loss), 1e-8);
+        let got = run(n, |exec, out| segment::mean_backward(exec, &ptr, &g, width, out));
+        let loss = |x: &[f64]| inner(&g, &forward(s, |exec, out| segment::mean(exec, &ptr, x, width, out)));
+        assert_close(&got, slopes(&x, loss), 1e-8);
+    }
+
+    #[test]
+    fn max_and_its_row((ptr, x, g, _, width) in operands()) {
+        // Coarse numbers, so that ties happen.
+        let x: Vec<f64> = x.iter().map(|x| x.round()).collect();
+        let largest = |column: &[f64]| column.iter().copied().reduce(f64::max).unwrap_or(0.0);
+        let mut argmax = vec![3; g.len()];
+        segment::max(&Serial, &ptr, &x, width, &mut vec![0.0; g.len()], &mut argmax);
+        let got = run(g.len(), |exec, out| {
+            let mut rows = vec![3; g.len()];
+            segment::max(exec, &ptr, &x, width, out, &mut rows);
+            assert_eq!(rows, argmax);
+        });
+        assert_close(&got, columns(&ptr, &x, width, largest), 0.0);
+        for (place, &row) in argmax.iter().enumerate() {
+            let (segment, column) = (place / width, place % width);
+            let rows = ptr[segment]..ptr[segment + 1];
+            let first = { rows }.find(|&row| x[row as usize * width + column] >= got[place]);
+            prop_assert_eq!(row, first.unwrap_or(NO_ROW));
+        }
+
+        let got = run(x.len(), |exec, out| segment::max_backward(exec, &ptr, &g, &argmax, width, out));
+        let mut want = vec![0.0; x.len()];
+        for (place, (&row, &g)) in argmax.iter().zip(&g).enumerate() {
+            if row != NO_ROW {
+                want[row as usize * width + place % width] += g;
+            }
+        }
+        prop_assert_eq!(got, want);
+    }
+
+    #[test]
+    fn softmax_is_normalised_and_differentiable((ptr, x, _, g, width) in operands()) {
+        let x: Vec<f64> = x.iter().map(|x| x * 3.0).collect();
+        let n = x.len();
+        let y = run(n, |exec, out| segment::softmax(exec, &ptr, &x, width, out));
+        let expected = |x: &[f64]| {
+            let sums = columns(&ptr, x, width, |column| column.iter().map(|x| x.exp()).sum());
+            let segment = |row: usize| ptr.partition_point(|&end| end as usize <= row) - 1;
+            (0..n).map(|place| x[place].exp() / sums[segment(place / width) * width + place % width]).collect::<Vec<_>>()
+        };
+        assert_close(&y, expected(&x), TIGHT);
+        let x32 = narrow(&x);
+        let y32 = run(n, |exec, out| segment::softmax(exec, &ptr, &x32, width, out));
+        assert_close(&widen(&y32), expected(&widen(&x32)), 1e-6);
+
+        let got = run(n, |exec, out| segment::softmax_backward(exec, &ptr, &y, &g, width, out));
+        let loss = |x: &[f64]| inner(&g, &forward(n, |exec, out| segment::softmax(exec, &ptr, x, width, out)));
+        assert_close(&got, slopes(&x, loss), 1e-8);
+    }
+}

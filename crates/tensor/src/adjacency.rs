@@ -1,0 +1,299 @@
+//! The edges of a level in either layout, and what convolutions do with them.
+
+use std::sync::Arc;
+
+use tch::{Device, Kind, Tensor};
+
+use crate::layout::Layout;
+use crate::pattern::Pattern;
+use crate::spmm::{Side, spmm};
+
+/// `A` of one level, for a whole mini-batch. `A[i, j]` is the edge `j → i`: rows receive, in both layouts.
+#[derive(Debug)]
+pub enum Adjacency {
+    /// Block-diagonal over all stacked nodes.
+    Sparse(Sparse),
+    /// One zero-padded square per graph.
+    Dense(Padded),
+}
+
+/// A shared pattern with weights and attributes beside it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Sparse {
+    /// The edges, shared by all layers.
+    pub pattern: Arc<Pattern>,
+    /// `[E]`; `None`: every edge weighs 1.
+    pub weight: Option<Tensor>,
+    /// `[E, D]` edge attributes.
+    pub attr: Option<Tensor>,
+    /// The kind and device that unit weights have.
+    pub options: (Kind, Device),
+}
+
+/// Squares padded with zeros to the largest graph.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Padded {
+    /// `[B, N, N]`.
+    pub a: Tensor,
+    /// `[B, N]` of the kind of `a`: 1 for a node, 0 for padding. `None`: every slot is a node.
+    pub mask: Option<Tensor>,
+}
+
+/// How an adjacency is scaled by its degrees.
+///
+/// `floor` is the least degree that counts: dense references clamp it at 1, sparse ones leave it (0), and then a node
+/// without edges keeps a zero row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Norm {
+    /// As it is.
+    None,
+    /// `D^-½ A D^-½`.
+    Symmetric {
+        /// Least degree.
+        floor: f64,
+    },
+    /// `D^-1 A`: rows sum to 1.
+    Row {
+        /// Least degree.
+        floor: f64,
+    },
+}
+
+/// What happens to the diagonal.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Loops {
+    /// Nothing.
+    Keep,
+    /// Missing loops get this weight, loops that are there keep theirs.
+    Fill(f64),
+    /// This is added to every diagonal entry.
+    Add(f64),
+    /// Every diagonal entry becomes this.
+    Overwrite(f64),
+    /// No loops are left.
+    Remove,
+}
+
+impl Sparse {
+    /// Edges with weights, without attributes.
+    ///
+    /// # Shapes
+    ///
+    /// `weight: [E]`, of the kind and on the device in `options`.
+    pub fn new(pattern: Arc<Pattern>, weight: Option<Tensor>, options: (Kind, Device)) -> Self {
+        debug_assert!(weight.as_ref().is_none_or(|w| w.size() == [pattern.edges()]), "one weight an edge");
+        debug_assert!(weight.as_ref().is_none_or(|w| (w.kind(), w.device()) == options), "weights of that kind");
+        Self { pattern, weight, attr: None, options }
+    }
+
+    /// The same edges with these attributes, `[E, D]`.
+    #[must_use]
+    pub fn with_attr(mut self, attr: Option<Tensor>) -> Self {
+        debug_assert!(attr.as_ref().is_none_or(|a| a.size()[0] == self.pattern.edges()), "one attribute an edge");
+        self.attr = attr;
+        self
+    }
+
+    /// The weights as a tensor `[E]`, ones where there are none.
+    pub fn weights(&self) -> Tensor {
+        self.weight
+            .as_ref()
+            .map_or_else(|| Tensor::ones([self.pattern.edges()], self.options), Tensor::shallow_clone)
+    }
+
+    fn looped(&self, loops: Loops) -> Self {
+        let looped = self.pattern.looped();
+        let nothing_to_fill = looped.complete || self.weight.is_none();
+        let (missing, weight) = match loops {
+            Loops::Fill(v) if nothing_to_fill && (looped.complete || is_one(v)) => (None, self.weight.as_ref()),
+            Loops::Fill(v) => (Some(v), None),
+            _ => (Some(0.0), None),
+        };
+        let index = |v: &[i64]| Tensor::from_slice(v).to_device(self.options.1);
+        let weight = match missing {
+            None => weight.map(Tensor::shallow_clone),
+            Some(v) => {
+                let own = Tensor::cat(&[self.weights(), Tensor::full([1], v, self.options)], 0);
+                Some(own.index_select(0, &index(&looped.from)))
+            }
+        };
+        let weight = match (loops, weight) {
+            (Loops::Add(v), Some(w)) => {
+                let diagonal = index(&looped.diagonal);
+                let added = Tensor::full([self.pattern.nodes()], v, self.options);
+                Some(w.index_add(0, &diagonal, &added))
+            }
+            (Loops::Overwrite(v), Some(w)) => Some(w.index_fill(0, &index(&looped.diagonal), v)),
+            (_, weight) => weight,
+        };
+        let attr = self.attr.as_ref().map(|attr| {
+            let none = Tensor::zeros([1, attr.size()[1]], (attr.kind(), attr.device()));
+            Tensor::cat(&[attr, &none], 0).index_select(0, &index(&looped.from))
+        });
+        Self { pattern: Arc::clone(&looped.pattern), weight, attr, options: self.options }
+    }
+
+    fn loopless(&self) -> Self {
+        let loopless = self.pattern.loopless();
+        let from = Tensor::from_slice(&loopless.from).to_device(self.options.1);
+        let select = |t: &Option<Tensor>| t.as_ref().map(|t| t.index_select(0, &from));
+        Self {
+            pattern: Arc::clone(&loopless.pattern),
+            weight: select(&self.weight),
+            attr: select(&self.attr),
+            options: self.options,
+        }
+    }
+}
+
+impl Padded {
+    /// Squares and the mask of their nodes.
+    ///
+    /// # Shapes
+    ///
+    /// `a: [B, N, N]`, `mask: [B, N]` of the same kind; padded rows and columns of `a` are zero.
+    pub fn new(a: Tensor, mask: Option<Tensor>) -> Self {
+        debug_assert!(a.dim() == 3 && a.size()[1] == a.size()[2], "squares, got {:?}", a.size());
+        debug_assert!(mask.as_ref().is_none_or(|m| m.size() == a.size()[..2]), "one mask row a graph");
+        debug_assert!(mask.as_ref().is_none_or(|m| m.kind() == a.kind()), "the mask is of the kind of a");
+        Self { a, mask }
+    }
+
+    fn options(&self) -> (Kind, Device) {
+        (self.a.kind(), self.a.device())
+    }
+
+    fn with_self_loops(&self, loops: Loops) -> Self {
+        let eye = Tensor::eye(self.a.size()[1], self.options());
+        // Padding gets no loops.
+        let eye = self.mask.as_ref().map_or_else(|| eye.unsqueeze(0), |m| m.unsqueeze(1) * &eye);
+        let off = 1.0 - Tensor::eye(self.a.size()[1], self.options());
+        let a = match loops {
+            Loops::Keep => self.a.shallow_clone(),
+            Loops::Fill(v) => &self.a + self.a.eq(0.0).to_kind(self.a.kind()) * eye * v,
+            Loops::Add(v) => &self.a + eye * v,
+            Loops::Overwrite(v) => &self.a * off + eye * v,
+            Loops::Remove => &self.a * off,
+        };
+        Self { a, mask: self.mask.as_ref().map(Tensor::shallow_clone) }
+    }
+}
+
+impl Adjacency {
+    /// The layout of this value.
+    pub fn layout(&self) -> Layout {
+        match self {
+            Self::Sparse(_) => Layout::Sparse,
+            Self::Dense(_) => Layout::Dense,
+        }
+    }
+
+    /// Shares the storage of everything.
+    #[must_use]
+    pub fn shallow_clone(&self) -> Self {
+        let clone = |t: &Option<Tensor>| t.as_ref().map(Tensor::shallow_clone);
+        match self {
+            Self::Sparse(s) => Self::Sparse(Sparse {
+                pattern: Arc::clone(&s.pattern),
+                weight: clone(&s.weight),
+                attr: clone(&s.attr),
+                options: s.options,
+            }),
+            Self::Dense(p) => Self::Dense(Padded { a: p.a.shallow_clone(), mask: clone(&p.mask) }),
+        }
+    }
+
+    /// The kind and device of the weights.
+    pub fn options(&self) -> (Kind, Device) {
+        match self {
+            Self::Sparse(s) => s.options,
+            Self::Dense(p) => p.options(),
+        }
+    }
+
+    /// `A x`: every node receives the weighted sum of its senders.
+    ///
+    /// # Shapes
+    ///
+    /// `[N, F]` → `[N, F]`, or `[B, N, F]` → `[B, N, F]`.
+    ///
+    /// # Complexity
+    ///
+    /// Time `O(E F)` sparse, `O(B N² F)` dense.
+    #[must_use]
+    pub fn matmul(&self, x: &Tensor) -> Tensor {
+        match self {
+            Self::Sparse(s) => spmm(s.pattern.relation(), Side::Rows, s.weight.as_ref(), x),
+            Self::Dense(p) => p.a.matmul(x),
+        }
+    }
+
+    /// Row sums: what every node receives in all.
+    ///
+    /// # Shapes
+    ///
+    /// `[N]` or `[B, N]`.
+    pub fn degree(&self) -> Tensor {
+        match self {
+            Self::Sparse(s) => self.matmul(&Tensor::ones([s.pattern.nodes()], s.options)),
+            Self::Dense(p) => p.a.sum_dim_intlist([-1i64].as_slice(), false, p.a.kind()),
+        }
+    }
+
+    /// Scaled by its degrees; see [`Norm`].
+    #[must_use]
+    pub fn normalized(&self, norm: Norm) -> Self {
+        let (floor, power) = match norm {
+            Norm::None => return self.shallow_clone(),
+            Norm::Symmetric { floor } => (floor, -0.5),
+            Norm::Row { floor } => (floor, -1.0),
+        };
+        let scale = inverse(&self.degree().clamp_min(floor), power);
+        let both_sides = matches!(norm, Norm::Symmetric { .. });
+        match self {
+            Self::Sparse(s) => {
+                let weight = scale.index_select(0, &s.pattern.row(s.options.1));
+                let weight = if both_sides {
+                    weight * scale.index_select(0, &s.pattern.col(s.options.1))
+                } else {
+                    weight
+                };
+                let weight = match &s.weight {
+                    Some(w) => w * weight,
+                    None => weight,
+                };
+                let attr = s.attr.as_ref().map(Tensor::shallow_clone);
+                Self::Sparse(Sparse { pattern: Arc::clone(&s.pattern), weight: Some(weight), attr, options: s.options })
+            }
+            Self::Dense(p) => {
+                let a = &p.a * scale.unsqueeze(-1);
+                let a = if both_sides { a * scale.unsqueeze(-2) } else { a };
+                Self::Dense(Padded { a, mask: p.mask.as_ref().map(Tensor::shallow_clone) })
+            }
+        }
+    }
+
+    /// With another diagonal; see [`Loops`]. Attributes of new loops are zeros.
+    #[must_use]
+    pub fn with_self_loops(&self, loops: Loops) -> Self {
+        match (self, loops) {
+            (_, Loops::Keep) => self.shallow_clone(),
+            (Self::Sparse(s), Loops::Remove) => Self::Sparse(s.loopless()),
+            (Self::Sparse(s), _) => Self::Sparse(s.looped(loops)),
+            (Self::Dense(p), _) => Self::Dense(p.with_self_loops(loops)),
+        }
+    }
+}
+
+/// `d^power`, and 0 where `d` is 0, with zero gradient there.
+fn inverse(degree: &Tensor, power: f64) -> Tensor {
+    let none = degree.eq(0.0);
+    degree.masked_fill(&none, 1.0).pow_tensor_scalar(power).masked_fill(&none, 0.0)
+}
+
+#[allow(clippy::float_cmp)] // asks for the literal 1, whose product changes nothing
+fn is_one(v: f64) -> bool {
+    v == 1.0
+}

@@ -1,0 +1,119 @@
+//! Connect: the edges between clusters, `Sᵀ A S`.
+
+use std::sync::Arc;
+
+use coarsen_sparse::spgemm;
+use tch::{Kind, Tensor};
+
+use crate::adjacency::{Adjacency, Padded, Sparse};
+use crate::assignment::{Assignment, Entries};
+use crate::executor::TorchPool;
+use crate::grouped::contract;
+use crate::pattern::Pattern;
+use crate::spgemm::{Matrix, spgemm as product};
+
+impl Adjacency {
+    /// `Sᵀ A S`: the weight between two clusters is the sum over the edges between their members.
+    ///
+    /// The layout of the result is that of the assignment: sparse for entries, dense for rows and padded ones. Edge
+    /// attributes are not carried over.
+    ///
+    /// # Shapes
+    ///
+    /// `[N, N]` and entries → `[K, K]`; `[N, N]` and rows `[N, K]` → `[B, K, K]`; `[B, N, N]` and `[B, N, K]` →
+    /// `[B, K, K]`.
+    ///
+    /// # Complexity
+    ///
+    /// Entries: `O(Σ_{(i,j) ∈ A} |S_j| + Σ_{i} |S_i| |(AS)_i|)`. Rows: `O(E K + N K²)`, memory `O(N K + B K²)`. Padded:
+    /// `O(B N² K)`.
+    ///
+    /// # Panics
+    ///
+    /// When the assignment was made for a level of the other layout.
+    #[must_use]
+    pub fn coarsen(&self, s: &Assignment) -> Self {
+        match (self, s) {
+            (Self::Sparse(a), Assignment::Entries(s)) => Self::Sparse(by_entries(a, s)),
+            (Self::Sparse(a), Assignment::Rows { s, graphs }) => {
+                debug_assert_eq!(a.pattern.graphs().ptr(), graphs.ptr(), "S is over the same graphs");
+                let received = self.matmul(s);
+                Self::Dense(Padded::new(contract(s, &received, graphs), None))
+            }
+            (Self::Dense(a), Assignment::Padded { s }) => {
+                Self::Dense(Padded::new(s.transpose(1, 2).matmul(&a.a.matmul(s)), None))
+            }
+            _ => panic!("an assignment coarsens the layout it was made for"),
+        }
+    }
+
+    /// `N^λ`: an unweighted edge `j → i` wherever `j ≠ i` is at most `λ` steps away (AdamGNN, § 3.2).
+    ///
+    /// # Complexity
+    ///
+    /// `λ − 1` products of patterns.
+    #[must_use]
+    pub fn hops(&self, lambda: u8) -> Self {
+        match self {
+            Self::Sparse(s) => {
+                let one = s.pattern.looped().pattern.csr().clone();
+                let mut reach = one.clone();
+                for _ in 1..lambda {
+                    let (next, _) = spgemm::multiply::<f32>(&TorchPool, &reach, None, &one, None)
+                        .expect("the entries of a product are counted in 32 bits");
+                    reach = next;
+                }
+                let (reach, _) = reach.without_diagonal();
+                let pattern = Pattern::new(reach, Arc::clone(s.pattern.graphs()));
+                Self::Sparse(Sparse::new(Arc::new(pattern), None, s.options))
+            }
+            Self::Dense(p) => {
+                let kind = p.a.kind();
+                let eye = Tensor::eye(p.a.size()[1], (kind, p.a.device()));
+                let one = (p.a.ne(0.0).to_kind(kind) + &eye).clamp_max(1.0);
+                let mut reach = one.shallow_clone();
+                for _ in 1..lambda {
+                    reach = reach.matmul(&one).gt(0.0).to_kind(kind);
+                }
+                let reach = reach * (Tensor::ones_like(&eye).to_kind(kind) - &eye);
+                Self::Dense(Padded::new(reach, p.mask.as_ref().map(Tensor::shallow_clone)))
+            }
+        }
+    }
+}
+
+fn by_entries(a: &Sparse, s: &Entries) -> Sparse {
+    let clone = |t: &Option<Tensor>| t.as_ref().map(Tensor::shallow_clone);
+    let adjacency = Matrix { relation: Arc::clone(a.pattern.relation()), value: clone(&a.weight) };
+    let assignment = Matrix { relation: Arc::clone(&s.relation), value: clone(&s.weight) };
+    let received = product(&adjacency, &assignment, a.options);
+    let between = product(&assignment.transposed(), &received, a.options);
+    let pattern = Pattern::of_relation(between.relation, Arc::clone(&s.clusters));
+    Sparse::new(Arc::new(pattern), between.value, a.options)
+}
+
+impl Sparse {
+    /// The same edges, all weighing 1, without loops: how Graclus connects its clusters.
+    #[must_use]
+    pub fn binary(&self) -> Self {
+        let pattern = Arc::clone(&self.pattern.loopless().pattern);
+        Self::new(pattern, None, self.options)
+    }
+}
+
+impl Adjacency {
+    /// `‖A_b‖_F²` of every graph, `[B]`.
+    pub fn squared_norms(&self) -> Tensor {
+        match self {
+            Self::Sparse(s) => {
+                let graphs = s.pattern.graphs();
+                let of_edges = s.weights().square();
+                let (kind, device) = s.options;
+                let of_rows = Tensor::zeros([s.pattern.nodes()], (kind, device))
+                    .index_add(0, &s.pattern.row(device), &of_edges);
+                crate::segment::sum(&of_rows.unsqueeze(1), graphs).squeeze_dim(1)
+            }
+            Self::Dense(p) => p.a.square().sum_dim_intlist([1i64, 2].as_slice(), false, None::<Kind>),
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! What can go wrong at the doors of this crate.
+
+/// An error of `coarsen-tensor`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// LibTorch refused to record a [`Function`](crate::Function).
+    #[error("{function}: cannot be recorded for the backward pass: {message}")]
+    Attach {
+        /// The function's name.
+        function: String,
+        /// LibTorch's words.
+        message: String,
+    },
+}

@@ -1,0 +1,78 @@
+//! Levels, adjacencies and assignments as tensors, and backward passes written in Rust.
+//!
+//! A mini-batch of graphs is one [`Level`]: features `X` and an [`Adjacency`] `A`, in one of two [`Layout`]s. An
+//! [`Assignment`] `S` says which node goes to which cluster; [`Assignment::reduce`] is `Sᵀ X`, [`Adjacency::coarsen`] is
+//! `Sᵀ A S`, [`Assignment::lift`] is `S X'`. Everything is differentiable. On a CPU the sparse products are the kernels of
+//! `coarsen-sparse`, run in LibTorch's own thread pool with backward passes of their own ([`Function`]); on another
+//! device they are LibTorch's operations (products of two sparse matrices are done on the host there).
+//!
+//! This crate must not know parameters: no `VarStore` and no `Path` appears in it.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`autograd`] | [`Function`], [`attach`]: the bridge to LibTorch's autograd |
+//! | [`level`] | [`Level`], [`Planned`] |
+//! | [`adjacency`], [`pattern`] | [`Adjacency`] and what convolutions do with it; the shared [`Pattern`] |
+//! | [`assignment`], [`coarsen`](Adjacency::coarsen) | [`Assignment`]; `Sᵀ A S`, hops |
+//! | [`layout`] | [`Layout`] and the door between the two |
+//! | [`segment`], [`segments`], [`grouped`] | reductions and products graph by graph |
+//! | [`top_k`], [`matching`] | discrete choices on the host |
+//! | [`mod@collate`] | samples → [`Level`] |
+//! | [`executor`] | LibTorch's pool for Rust closures |
+//!
+//! # Examples
+//!
+//! A path of three nodes, its ends merged into one cluster:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use coarsen_sparse::Csr;
+//! use coarsen_tensor::{Adjacency, Assignment, Level, Pattern, Segments, Sparse};
+//! use tch::{Device, Kind, Tensor};
+//!
+//! let csr = Csr::new(3, 3, vec![0, 1, 3, 4], vec![1, 0, 2, 1])?;
+//! let pattern = Arc::new(Pattern::new(csr, Arc::new(Segments::new(vec![0, 3]))));
+//! let adj = Adjacency::Sparse(Sparse::new(pattern, None, (Kind::Double, Device::Cpu)));
+//! let g = Level::new(Tensor::from_slice(&[1f64, 2., 4.]).view([3, 1]), adj);
+//!
+//! let s = Assignment::clusters(&[0, 1, 0], &g);
+//! assert_eq!(Vec::<f64>::try_from(s.reduce(&g.x).view(-1))?, [5., 2.]);
+//! let coarser = g.adj.coarsen(&s);
+//! // Two edges lead from the middle to the merged ends, and two back.
+//! assert_eq!(Vec::<f64>::try_from(coarser.degree())?, [2., 2.]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod adjacency;
+pub mod assignment;
+pub mod autograd;
+mod coarsen;
+pub mod collate;
+pub mod error;
+pub mod executor;
+pub mod grouped;
+pub mod layout;
+pub mod level;
+pub mod matching;
+pub mod pattern;
+mod per_device;
+pub mod relation;
+pub mod segment;
+pub mod segments;
+mod spgemm;
+mod spmm;
+pub mod top_k;
+mod view;
+
+pub use adjacency::{Adjacency, Loops, Norm, Padded, Sparse};
+pub use assignment::{Assignment, Entries};
+pub use autograd::{Function, attach};
+pub use collate::{classes, collate};
+pub use error::Error;
+pub use executor::TorchPool;
+pub use layout::Layout;
+pub use level::{Level, Planned};
+pub use matching::matching;
+pub use pattern::Pattern;
+pub use relation::Relation;
+pub use segments::Segments;

@@ -1,0 +1,132 @@
+//! The edges of a whole mini-batch, fixed and shared by all layers that work on it.
+
+use std::sync::{Arc, OnceLock};
+
+use coarsen_sparse::Csr;
+use tch::{Device, Tensor};
+
+use crate::relation::Relation;
+use crate::segments::Segments;
+
+/// A shared, immutable block-diagonal pattern: who receives from whom, and which nodes are one graph.
+///
+/// Row `i` receives from the columns of its entries: entry `(i, j)` is the edge `j → i`. The transpose is built once.
+/// What the layers derive from it is kept beside it; the whole list is: index tensors per device, the pattern with all
+/// self-loops, the pattern without any.
+#[derive(Debug)]
+pub struct Pattern {
+    relation: Arc<Relation>,
+    graphs: Arc<Segments>,
+    looped: OnceLock<Looped>,
+    loopless: OnceLock<Loopless>,
+}
+
+/// The pattern with every self-loop present.
+#[derive(Debug)]
+pub(crate) struct Looped {
+    pub(crate) pattern: Arc<Pattern>,
+    /// For each entry of it, the entry of the original, or their number where the loop was missing.
+    pub(crate) from: Vec<i64>,
+    /// The entry `(i, i)` of every node.
+    pub(crate) diagonal: Vec<i64>,
+    /// Was every loop there already?
+    pub(crate) complete: bool,
+}
+
+/// The pattern without self-loops.
+#[derive(Debug)]
+pub(crate) struct Loopless {
+    pub(crate) pattern: Arc<Pattern>,
+    /// For each entry of it, the entry of the original.
+    pub(crate) from: Vec<i64>,
+}
+
+impl Pattern {
+    /// Takes the square pattern of all nodes and the nodes of each graph.
+    ///
+    /// # Panics
+    ///
+    /// When the pattern is not square, or the graphs have another number of nodes. In debug builds also when an edge joins
+    /// two graphs.
+    pub fn new(csr: Csr, graphs: Arc<Segments>) -> Self {
+        assert_eq!(csr.rows(), csr.cols(), "an adjacency is square");
+        assert_eq!(csr.rows(), graphs.rows(), "the graphs' nodes are the pattern's nodes");
+        debug_assert!(stays_inside(&csr, &graphs), "no edge joins two graphs");
+        Self::of_relation(Arc::new(Relation::new(csr)), graphs)
+    }
+
+    pub(crate) fn of_relation(relation: Arc<Relation>, graphs: Arc<Segments>) -> Self {
+        Self { relation, graphs, looped: OnceLock::new(), loopless: OnceLock::new() }
+    }
+
+    /// The entries, without the division into graphs.
+    pub fn relation(&self) -> &Arc<Relation> {
+        &self.relation
+    }
+
+    /// The host's pattern, row by row.
+    pub fn csr(&self) -> &Csr {
+        self.relation.csr()
+    }
+
+    /// The nodes of each graph.
+    pub fn graphs(&self) -> &Arc<Segments> {
+        &self.graphs
+    }
+
+    /// Number of nodes `N` of all graphs.
+    pub fn nodes(&self) -> i64 {
+        self.relation.rows()
+    }
+
+    /// Number of directed edges `E`.
+    pub fn edges(&self) -> i64 {
+        self.relation.entries()
+    }
+
+    /// The receiving node of each edge, `[E]` Int64.
+    pub fn row(&self, device: Device) -> Tensor {
+        self.relation.row(device)
+    }
+
+    /// The sending node of each edge, `[E]` Int64.
+    pub fn col(&self, device: Device) -> Tensor {
+        self.relation.col(device)
+    }
+
+    /// Another pattern over the same graphs.
+    fn sibling(&self, csr: Csr) -> Self {
+        Self::of_relation(Arc::new(Relation::new(csr)), Arc::clone(&self.graphs))
+    }
+
+    pub(crate) fn looped(&self) -> &Looped {
+        self.looped.get_or_init(|| {
+            let csr = self.csr();
+            let (with, from) = csr.with_diagonal().expect("entries and nodes are counted in 32 bits");
+            let missing = csr.nnz() as i64;
+            let from: Vec<i64> = from.into_iter().map(|e| e.map_or(missing, i64::from)).collect();
+            let diagonal = with.diagonal().map(|e| e.expect("every loop is there") as i64).collect();
+            let complete = with.nnz() == csr.nnz();
+            Looped { pattern: Arc::new(self.sibling(with)), from, diagonal, complete }
+        })
+    }
+
+    pub(crate) fn loopless(&self) -> &Loopless {
+        self.loopless.get_or_init(|| {
+            let (without, from) = self.csr().without_diagonal();
+            Loopless {
+                pattern: Arc::new(self.sibling(without)),
+                from: from.into_iter().map(i64::from).collect(),
+            }
+        })
+    }
+}
+
+fn stays_inside(csr: &Csr, graphs: &Segments) -> bool {
+    graphs.ptr().windows(2).all(|ends| {
+        (ends[0]..ends[1]).all(|i| {
+            let entries = csr.row_ptr()[i as usize] as usize..csr.row_ptr()[i as usize + 1] as usize;
+            csr.col()[entries].iter().all(|j| (ends[0]..ends[1]).contains(j))
+        })
+    })
+}

@@ -1,0 +1,220 @@
+//! Sums, means, maxima and softmax over the nodes of each graph, differentiable.
+//!
+//! On the CPU these are the kernels of `coarsen-sparse`, each with its own backward pass; elsewhere operations of LibTorch.
+
+use std::ffi::CStr;
+use std::sync::Arc;
+
+use coarsen_sparse::segment as kernel;
+use tch::{Tensor, no_grad};
+
+use crate::autograd::{Function, record};
+use crate::executor::TorchPool;
+use crate::segments::Segments;
+use crate::view::{Dense, by_kind, filled, on_host};
+
+/// Sum over the rows of each graph; 0 for a graph without rows.
+///
+/// # Shapes
+///
+/// `x: [N, F]` → `[B, F]`.
+pub fn sum(x: &Tensor, graphs: &Arc<Segments>) -> Tensor {
+    if !on_host(x) {
+        let zeros = Tensor::zeros([graphs.len() as i64, width(x)], (x.kind(), x.device()));
+        return zeros.index_add(0, &graphs.index(x.device()), x);
+    }
+    let y = no_grad(|| {
+        by_kind!(x.kind(), T => {
+            let input = Dense::new(x);
+            filled(&[graphs.len() as i64, width(x)], |y| {
+                kernel::sum(&TorchPool, graphs.ptr(), input.slice::<T>(), width(x) as usize, y);
+            })
+        })
+    });
+    record(&[x], y, Sum { graphs: Arc::clone(graphs) })
+}
+
+/// Mean over the rows of each graph; 0 for a graph without rows.
+///
+/// # Shapes
+///
+/// `x: [N, F]` → `[B, F]`.
+pub fn mean(x: &Tensor, graphs: &Arc<Segments>) -> Tensor {
+    let sizes = graphs.sizes_tensor((x.kind(), x.device())).clamp_min(1.0);
+    sum(x, graphs) / sizes.unsqueeze(1)
+}
+
+/// Largest value of each column over the rows of each graph; 0 for a graph without rows.
+///
+/// The gradient goes to the first row that holds the maximum.
+///
+/// # Shapes
+///
+/// `x: [N, F]` → `[B, F]`.
+pub fn max(x: &Tensor, graphs: &Arc<Segments>) -> Tensor {
+    let shape = [graphs.len() as i64, width(x)];
+    if !on_host(x) {
+        let zeros = Tensor::zeros(shape, (x.kind(), x.device()));
+        return zeros.index_reduce(0, &graphs.index(x.device()), x, "amax", false);
+    }
+    let mut from = vec![0u32; graphs.len() * width(x) as usize];
+    let y = no_grad(|| {
+        by_kind!(x.kind(), T => {
+            let input = Dense::new(x);
+            filled(&shape, |y| {
+                kernel::max(&TorchPool, graphs.ptr(), input.slice::<T>(), width(x) as usize, y, &mut from);
+            })
+        })
+    });
+    record(&[x], y, Max { graphs: Arc::clone(graphs), from })
+}
+
+/// Softmax of each column over the rows of each graph.
+///
+/// # Shapes
+///
+/// `x: [N, F]` → `[N, F]`; `[N]` → `[N]`.
+pub fn softmax(x: &Tensor, graphs: &Arc<Segments>) -> Tensor {
+    if x.dim() == 1 {
+        return softmax(&x.unsqueeze(1), graphs).squeeze_dim(1);
+    }
+    if !on_host(x) {
+        let index = graphs.index(x.device());
+        let highest = no_grad(|| max(x, graphs)).index_select(0, &index);
+        let e = (x - highest).exp();
+        return &e / sum(&e, graphs).index_select(0, &index);
+    }
+    let y = no_grad(|| {
+        by_kind!(x.kind(), T => {
+            let input = Dense::new(x);
+            filled(&x.size(), |y| {
+                kernel::softmax(&TorchPool, graphs.ptr(), input.slice::<T>(), width(x) as usize, y);
+            })
+        })
+    });
+    let saved = Softmax { graphs: Arc::clone(graphs), y: y.shallow_clone() };
+    record(&[x], y, saved)
+}
+
+fn width(x: &Tensor) -> i64 {
+    x.size()[1]
+}
+
+struct Sum {
+    graphs: Arc<Segments>,
+}
+
+impl Function for Sum {
+    const NAME: &'static CStr = c"segment sum";
+
+    fn backward(&self, grads: &[Option<Tensor>], _: &[bool]) -> Vec<Option<Tensor>> {
+        vec![grads[0].as_ref().map(|g| {
+            by_kind!(g.kind(), T => {
+                let grad = Dense::new(g);
+                filled(&[self.graphs.rows() as i64, width(g)], |dx| {
+                    kernel::sum_backward(&TorchPool, self.graphs.ptr(), grad.slice::<T>(), width(g) as usize, dx);
+                })
+            })
+        })]
+    }
+}
+
+struct Max {
+    graphs: Arc<Segments>,
+    /// The row each maximum came from.
+    from: Vec<u32>,
+}
+
+impl Function for Max {
+    const NAME: &'static CStr = c"segment maximum";
+
+    fn backward(&self, grads: &[Option<Tensor>], _: &[bool]) -> Vec<Option<Tensor>> {
+        vec![grads[0].as_ref().map(|g| {
+            by_kind!(g.kind(), T => {
+                let grad = Dense::new(g);
+                filled(&[self.graphs.rows() as i64, width(g)], |dx| {
+                    kernel::max_backward(&TorchPool, self.graphs.ptr(), grad.slice::<T>(), &self.from, width(g) as usize, dx);
+                })
+            })
+        })]
+    }
+}
+
+struct Softmax {
+    graphs: Arc<Segments>,
+    y: Tensor,
+}
+
+impl Function for Softmax {
+    const NAME: &'static CStr = c"segment softmax";
+
+    fn backward(&self, grads: &[Option<Tensor>], _: &[bool]) -> Vec<Option<Tensor>> {
+        vec![grads[0].as_ref().map(|g| {
+            by_kind!(g.kind(), T => {
+                let (y, grad) = (Dense::new(&self.y), Dense::new(g));
+                filled(&g.size(), |dx| {
+                    let width = width(g) as usize;
+                    kernel::softmax_backward(&TorchPool, self.graphs.ptr(), y.slice::<T>(), grad.slice::<T>(), width, dx);
+                })
+            })
+        })]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::{Device, Kind};
+
+    fn graphs() -> Arc<Segments> {
+        Arc::new(Segments::new(vec![0, 3, 3, 5]))
+    }
+
+    fn x() -> Tensor {
+        Tensor::from_slice(&[1f64, -5., 3., -2., 2., -9., 0.5, 4., 0.25, 8.]).view([5, 2])
+    }
+
+    fn values(t: &Tensor) -> Vec<f64> {
+        Vec::try_from(t.view(-1)).unwrap()
+    }
+
+    #[test]
+    fn an_empty_graph_gives_zeros() {
+        assert_eq!(values(&sum(&x(), &graphs())), [6., -16., 0., 0., 0.75, 12.]);
+        assert_eq!(values(&mean(&x(), &graphs())), [2., -16. / 3., 0., 0., 0.375, 6.]);
+        assert_eq!(values(&max(&x(), &graphs())), [3., -2., 0., 0., 0.5, 8.]);
+    }
+
+    #[test]
+    fn softmax_sums_to_one_in_each_graph() {
+        let y = sum(&softmax(&x(), &graphs()), &graphs());
+        for (got, want) in values(&y).iter().zip([1., 1., 0., 0., 1., 1.]) {
+            assert!((got - want).abs() < 1e-12);
+        }
+    }
+
+    /// Each backward pass against the one LibTorch derives for the same function of one graph.
+    #[test]
+    fn gradients_are_those_of_libtorch() {
+        let one = Arc::new(Segments::new(vec![0, 5]));
+        type F<'a> = &'a dyn Fn(&Tensor) -> Tensor;
+        let pairs: [(F, F); 4] = [
+            (&|x| sum(x, &one), &|x| x.sum_dim_intlist([0i64].as_slice(), true, Kind::Double)),
+            (&|x| mean(x, &one), &|x| x.mean_dim([0i64].as_slice(), true, Kind::Double)),
+            (&|x| max(x, &one), &|x| x.amax([0i64].as_slice(), true)),
+            (&|x| softmax(x, &one), &|x| x.softmax(0, Kind::Double)),
+        ];
+        for (ours, theirs) in pairs {
+            let run = |f: F| {
+                let x = x().set_requires_grad(true);
+                let y = f(&x);
+                let probe = Tensor::arange(y.numel() as i64, (Kind::Double, Device::Cpu)).cos().view_as(&y);
+                (&y * probe).sum(Kind::Double).backward();
+                [y.detach(), x.grad()]
+            };
+            for (a, b) in run(ours).iter().zip(&run(theirs)) {
+                assert!((a - b).abs().max().double_value(&[]) < 1e-12);
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! CPU tensors as slices of numbers, which is what the kernels of `coarsen-sparse` work on.
+#![allow(unsafe_code)] // reads and writes tensor memory as slices: each block states why it is sound
+
+use std::slice;
+
+use coarsen_sparse::Scalar;
+use tch::{Device, Kind, Tensor};
+
+/// A number that both LibTorch and `coarsen-sparse` compute with.
+pub(crate) trait Real: Scalar + tch::kind::Element {}
+impl Real for f32 {}
+impl Real for f64 {}
+
+/// Runs `$body` with `$T` the Rust type of `$kind`, which is `Float` or `Double`.
+macro_rules! by_kind {
+    ($kind:expr, $T:ident => $body:expr) => {
+        match $kind {
+            tch::Kind::Float => {
+                type $T = f32;
+                $body
+            }
+            tch::Kind::Double => {
+                type $T = f64;
+                $body
+            }
+            other => panic!("sparse products are computed in Float or Double, got {other:?}"),
+        }
+    };
+}
+pub(crate) use by_kind;
+
+/// Does the Rust kernel serve this tensor (a CPU tensor of 32 or 64 bit reals)?
+pub(crate) fn on_host(t: &Tensor) -> bool {
+    t.device() == Device::Cpu && matches!(t.kind(), Kind::Float | Kind::Double)
+}
+
+/// A contiguous CPU tensor, readable as a slice.
+pub(crate) struct Dense(Tensor);
+
+impl Dense {
+    /// Shares the storage of `t` where it is contiguous, else copies it.
+    pub(crate) fn new(t: &Tensor) -> Self {
+        debug_assert_eq!(t.device(), Device::Cpu, "slices are read on the CPU");
+        Self(t.detach().contiguous())
+    }
+
+    /// The numbers, row-major.
+    pub(crate) fn slice<T: Real>(&self) -> &[T] {
+        assert_eq!(self.0.kind(), T::KIND, "the kinds of the operands differ");
+        let length = self.0.numel();
+        if length == 0 {
+            return &[];
+        }
+        // SAFETY: contiguous CPU memory of `length` elements of kind `T`, kept alive by `self`; nothing writes to a tensor
+        // while the kernel that reads this slice runs (the operators of this crate never work in place on their inputs).
+        unsafe { slice::from_raw_parts(self.0.data_ptr().cast::<T>().cast_const(), length) }
+    }
+}
+
+/// A new CPU tensor of `shape`, filled by `fill`, which must write every element.
+pub(crate) fn filled<T: Real>(shape: &[i64], fill: impl FnOnce(&mut [T])) -> Tensor {
+    let out = Tensor::empty(shape, (T::KIND, Device::Cpu));
+    let length = out.numel();
+    if length == 0 {
+        fill(&mut []);
+    } else {
+        // SAFETY: freshly allocated contiguous memory of `length` elements of a plain number type, seen by nobody else;
+        // LibTorch's allocator returns initialised-or-not bytes, all of which are valid numbers of `T`.
+        fill(unsafe { slice::from_raw_parts_mut(out.data_ptr().cast::<T>(), length) });
+    }
+    out
+}
+
+/// The numbers of an integer tensor, copied to the host.
+pub(crate) fn integers(t: &Tensor) -> Vec<i64> {
+    let t = t.to_device(Device::Cpu).to_kind(Kind::Int64).contiguous().view(-1);
+    Vec::<i64>::try_from(&t).expect("a one-dimensional integer tensor")
+}
+
+/// The numbers of a real tensor, copied to the host.
+pub(crate) fn reals(t: &Tensor) -> Vec<f64> {
+    let t = t.detach().to_device(Device::Cpu).to_kind(Kind::Double).contiguous().view(-1);
+    Vec::<f64>::try_from(&t).expect("a one-dimensional real tensor")
+}

@@ -1,0 +1,81 @@
+//! From indices to batches.
+
+use coarsen_graph::Dataset;
+use coarsen_model::Needs;
+use coarsen_pool::PlanSpec;
+use coarsen_tensor::{Adjacency, Layout, Level, collate, matching};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use tch::Device;
+
+/// Splits `index` into batches of at most `batch` samples, in order; with `equal_sizes` a batch holds graphs of one size.
+///
+/// Graphs of one size keep their order, and sizes come in the order of their first graph.
+pub(crate) fn cut(data: &dyn Dataset, index: &[usize], batch: usize, equal_sizes: bool) -> Vec<Vec<usize>> {
+    if !equal_sizes {
+        return index.chunks(batch).map(<[usize]>::to_vec).collect();
+    }
+    let mut groups: Vec<(usize, Vec<usize>)> = Vec::new();
+    for &i in index {
+        let nodes = data.sample(i).topology.nodes();
+        match groups.iter_mut().find(|(n, _)| *n == nodes) {
+            Some((_, group)) => group.push(i),
+            None => groups.push((nodes, vec![i])),
+        }
+    }
+    groups.iter().flat_map(|(_, group)| group.chunks(batch)).map(<[usize]>::to_vec).collect()
+}
+
+/// `index` in the order of this seed.
+pub(crate) fn shuffled(index: &[usize], seed: u64) -> Vec<usize> {
+    let mut order = index.to_vec();
+    order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+    order
+}
+
+/// One batch as the network needs it; `cluster` seeds its host plans.
+pub(crate) fn level(data: &dyn Dataset, index: &[usize], needs: &Needs, cluster: u64, device: Device) -> Level {
+    let level = collate(data, index, device);
+    if needs.layout == Layout::Dense {
+        return match needs.pad_to {
+            Some(width) => level.padded(width),
+            None => level.to_layout(Layout::Dense),
+        };
+    }
+    // A plan speaks of the levels in order, so it ends before the first one that is not made on the host.
+    let depth = needs.plans.iter().take_while(|plan| **plan == PlanSpec::Graclus).count();
+    let plan = match &level.adj {
+        Adjacency::Sparse(s) if depth > 0 => matching::plan(&s.pattern, level.options(), depth, cluster),
+        _ => Vec::new(),
+    };
+    level.with_plan(plan)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use coarsen_graph::{DataDir, FeatureRule};
+
+    #[test]
+    fn batches_of_equal_sizes_hold_every_sample_once() {
+        let data = DataDir::new("none").load("TRIANGLES", &FeatureRule::default()).expect("a built-in set");
+        let index: Vec<usize> = (0..100).rev().collect();
+        let batches = cut(&data, &index, 7, true);
+        let size = |i: &usize| data.sample(*i).topology.nodes();
+        assert!(batches.iter().all(|b| b.len() <= 7 && b.iter().all(|i| size(i) == size(&b[0]))));
+        let mut all: Vec<usize> = batches.concat();
+        all.sort_unstable();
+        assert!(all.into_iter().eq(0..100));
+    }
+
+    #[test]
+    fn an_order_is_a_permutation_of_its_seed() {
+        let index: Vec<usize> = (10..60).collect();
+        let mut order = shuffled(&index, 3);
+        assert_eq!(order, shuffled(&index, 3));
+        assert_ne!(order, shuffled(&index, 4));
+        order.sort_unstable();
+        assert_eq!(order, index);
+    }
+}

@@ -1,0 +1,176 @@
+//! One run: a network from its initial parameters to its curves.
+
+use std::time::Instant;
+
+use coarsen_eval::{Curves, Split};
+use coarsen_model::{Model, Needs, Output};
+use coarsen_nn::{Ctx, Params};
+use serde_json::Value;
+use tch::nn::{self, OptimizerConfig};
+use tch::{Device, Kind, Tensor, no_grad};
+
+use crate::config::{Optimizer, TrainConfig};
+use crate::early_stop::EarlyStop;
+use crate::error::RunError;
+use crate::observer::{EpochScores, Observer};
+use crate::schedule::Rate;
+use crate::seed::Streams;
+use crate::task::{Batch, Head, Order, Score, Task};
+
+/// A network with its head and parameters, trained by [`fit`] or used for prediction.
+#[derive(Debug)]
+pub struct Trained {
+    /// Owns the parameters.
+    pub vars: nn::VarStore,
+    /// The network.
+    pub model: Box<dyn Model>,
+    /// The task's head.
+    pub head: Box<dyn Head>,
+}
+
+impl Trained {
+    /// A network with its initial parameters.
+    ///
+    /// # Errors
+    ///
+    /// When the configuration is not one of a row of `coarsen_model::MODELS`.
+    pub fn new(model: &Value, task: &dyn Task, seed: u64, device: Device) -> Result<Self, RunError> {
+        let vars = nn::VarStore::new(device);
+        let params = Params::new(&vars.root(), seed);
+        let model = coarsen_model::model(model, &params.sub("model"), &task.dims())?;
+        let head = task.head(&params.sub("head"), model.out_features());
+        Ok(Self { vars, model, head })
+    }
+
+    /// Predictions and their targets, `[n, outputs]` and `[n, …]`, in evaluation mode.
+    pub fn predict(&self, batches: impl Iterator<Item = Batch>) -> (Tensor, Tensor) {
+        no_grad(|| {
+            let (predictions, targets): (Vec<_>, Vec<_>) = batches
+                .map(|batch| {
+                    let out = self.model.forward(&batch.level, Ctx::eval());
+                    (self.head.predict(&out, Ctx::eval()), batch.target)
+                })
+                .unzip();
+            (Tensor::cat(&predictions, 0), Tensor::cat(&targets, 0))
+        })
+    }
+
+    /// The task's metric and loss on some batches.
+    ///
+    /// # Errors
+    ///
+    /// When there are none.
+    pub fn score(&self, task: &dyn Task, batches: impl Iterator<Item = Batch>) -> Result<Score, RunError> {
+        let (predictions, targets) = self.predict(batches);
+        let loss = no_grad(|| self.head.loss(&predictions, &targets)).double_value(&[]);
+        Ok(Score { metric: task.measure(&predictions, &targets)?, loss })
+    }
+}
+
+/// Trains a fresh network on one split. All curves are logged in every epoch; nothing reads the test curve here.
+///
+/// # Errors
+///
+/// [`RunError::Diverged`] when the loss is no finite number, [`RunError::Interrupted`] when the observer says so, or what
+/// making the network gives.
+pub fn fit(
+    model: &Value,
+    config: &TrainConfig,
+    task: &dyn Task,
+    split: &Split,
+    streams: Streams,
+    device: Device,
+    see: &mut dyn Observer,
+) -> Result<Curves, RunError> {
+    let trained = Trained::new(model, task, streams.init(), device)?;
+    let needs = trained.model.needs();
+    let Optimizer::Adam { lr, weight_decay } = config.optimizer;
+    let adam = nn::Adam { wd: weight_decay, ..nn::Adam::default() };
+    let mut step = Step { optimizer: adam.build(&trained.vars, lr)?, clip_norm: config.clip_norm, count: 0 };
+    let mut rate = Rate::new(config.schedule, lr, task.metric());
+    let mut stop = EarlyStop::new(task.metric(), config.patience);
+    let mut curves = Curves::default();
+    for epoch in 1..=config.epochs {
+        let started = Instant::now();
+        let order = Order {
+            shuffle: Some(streams.shuffle(epoch)),
+            cluster: streams.cluster(epoch),
+            batch: config.batch as usize,
+        };
+        let train = step.epoch(&trained, task, &split.train, order, &needs, streams, device)?;
+        if !train.loss.is_finite() {
+            return Err(RunError::Diverged { epoch, loss: train.loss });
+        }
+        let fixed = Order { shuffle: None, cluster: streams.cluster_eval(), ..order };
+        let valid = trained.score(task, task.batches(&split.valid, fixed, &needs, device))?;
+        let test = trained.score(task, task.batches(&split.test, fixed, &needs, device))?;
+        curves.train_loss.push(train.loss);
+        curves.train.push(train.metric);
+        curves.valid_loss.push(valid.loss);
+        curves.valid.push(valid.metric);
+        curves.test.push(test.metric);
+        let scores = EpochScores {
+            loss: train.loss,
+            train: train.metric,
+            valid: valid.metric,
+            test: test.metric,
+            seconds: started.elapsed().as_secs_f64(),
+        };
+        see.epoch(split.index, epoch, &scores);
+        if see.interrupted() {
+            return Err(RunError::Interrupted);
+        }
+        if stop.stops_after(valid.metric) {
+            break;
+        }
+        step.optimizer.set_lr(rate.after(valid.metric));
+    }
+    Ok(curves)
+}
+
+/// The optimiser and what happens around each of its steps.
+struct Step {
+    optimizer: nn::Optimizer,
+    clip_norm: Option<f64>,
+    count: u64,
+}
+
+impl Step {
+    #[allow(clippy::too_many_arguments)] // the parts of an epoch, each named once
+    fn epoch(
+        &mut self,
+        trained: &Trained,
+        task: &dyn Task,
+        index: &[usize],
+        order: Order,
+        needs: &Needs,
+        streams: Streams,
+        device: Device,
+    ) -> Result<Score, RunError> {
+        let (mut predictions, mut targets, mut total) = (Vec::new(), Vec::new(), 0.0);
+        for batch in task.batches(index, order, needs, device) {
+            let ctx = Ctx::train(streams.dropout(self.count));
+            let out = trained.model.forward(&batch.level, ctx.child(0));
+            let prediction = trained.head.predict(&out, ctx.child(1));
+            let loss = with_auxiliaries(trained.head.loss(&prediction, &batch.target), &out);
+            self.optimizer.zero_grad();
+            loss.f_backward()?;
+            if let Some(norm) = self.clip_norm {
+                self.optimizer.clip_grad_norm(norm);
+            }
+            self.optimizer.step();
+            self.count += 1;
+            total += loss.double_value(&[]) * batch.target.size()[0] as f64;
+            predictions.push(prediction.detach());
+            targets.push(batch.target);
+        }
+        let (predictions, targets) = (Tensor::cat(&predictions, 0), Tensor::cat(&targets, 0));
+        Ok(Score { metric: task.measure(&predictions, &targets)?, loss: total / index.len() as f64 })
+    }
+}
+
+/// `L + Σ weight · auxiliary`.
+fn with_auxiliaries(loss: Tensor, out: &Output) -> Tensor {
+    debug_assert_eq!(loss.kind(), Kind::Float, "training is in 32 bit reals");
+    out.losses.iter().fold(loss, |sum, auxiliary| sum + &auxiliary.value * auxiliary.weight)
+}

@@ -1,0 +1,125 @@
+//! Real training: a toy task is solved, the same experiment gives the same record, an interrupted one goes on.
+
+use coarsen_eval::{Environment, Outcome, Record, Rule, Run};
+use coarsen_graph::{Dataset, InMemory, Sample, Target, TopologyBuf};
+use coarsen_train::{Checked, EpochScores, Observer, RunError, Silent, majority, run};
+use ndarray::Array2;
+use serde_json::{Value, json};
+use tch::Device;
+
+/// 60 graphs: cycles (class 0) and stars (class 1) of 4 to 13 nodes, every node the same feature.
+fn cycles_and_stars() -> InMemory {
+    let samples = (0..60u32).map(|g| {
+        let (n, star) = (4 + g / 2 % 10, g % 2 == 1);
+        let pairs: Vec<(u32, u32)> =
+            (1..n).map(|i| if star { (0, i) } else { (i - 1, i) }).chain((!star).then_some((n - 1, 0))).collect();
+        let both = pairs.iter().flat_map(|&(i, j)| [(i, j), (j, i)]);
+        let topology = TopologyBuf::from_edges(n as usize, both).expect("edges in range");
+        let x = Array2::ones((n as usize, 1));
+        Sample::new(topology, x, Target::Class(u32::from(star))).expect("a row per node")
+    });
+    InMemory::from_samples("cycles-and-stars", samples.collect(), 2).expect("well-formed samples")
+}
+
+fn experiment(model: &Value, epochs: u32) -> Checked {
+    let value = json!({
+        "dataset": "cycles-and-stars", "model": model,
+        "protocol": {"kind": "holdout", "repeats": 2, "stratified": true},
+        "train": {"optimizer": {"kind": "adam", "lr": 0.01}, "epochs": epochs, "batch": 16},
+    });
+    Checked::from_value(value).expect("an experiment")
+}
+
+fn trained(experiment: &Checked, previous: Option<Record>, see: &mut dyn Observer) -> Result<Record, RunError> {
+    let environment = Environment::host("0", "0", "cpu", 1);
+    run(experiment, &cycles_and_stars(), Device::Cpu, environment, previous, &mut |_| Ok(()), see)
+}
+
+#[test]
+fn a_toy_task_is_solved() {
+    let models = [
+        json!({"kind": "gin", "hidden": 16}),
+        json!({"kind": "hierarchical", "hidden": 16, "pool": {"kind": "diffpool"}}),
+        json!({"kind": "hierarchical", "hidden": 16, "pool": {"kind": "top-k", "keep": {"ratio": 0.8}}, "conv": {"kind": "gcn"}}),
+        json!({"kind": "hierarchical", "hidden": 16, "pool": {"kind": "graclus"}, "conv": {"kind": "gcn"}}),
+    ];
+    for model in models {
+        let record = trained(&experiment(&model, 60), None, &mut Silent).expect("a record");
+        let score = record.score(Rule::LastEpoch).expect("all runs ended");
+        assert!(score.mean > 0.99, "{model}: {}", score.mean);
+        let curves = record.curves().expect("all runs ended");
+        assert!(curves.iter().all(|(_, c)| c.train_loss[59] < 0.2 * c.train_loss[0]), "{model}: the loss falls");
+    }
+}
+
+#[test]
+fn the_same_experiment_gives_the_same_record_and_another_seed_another() {
+    let model = json!({"kind": "hierarchical", "hidden": 8, "pool": {"kind": "diffpool"}, "dropout": 0.3});
+    let experiment = experiment(&model, 4);
+    let first = trained(&experiment, None, &mut Silent).expect("a record");
+    assert!(first.same_but_times(&trained(&experiment, None, &mut Silent).expect("a record")));
+    let other = experiment.with("seed", 1).expect("an experiment");
+    assert!(!first.same_but_times(&trained(&other, None, &mut Silent).expect("a record")));
+}
+
+/// Stops in the second run.
+struct Impatient {
+    finished: u32,
+}
+
+impl Observer for Impatient {
+    fn run_finished(&mut self, _: &Run) {
+        self.finished += 1;
+    }
+    fn epoch(&mut self, _: u32, _: u32, scores: &EpochScores) {
+        assert!(scores.loss.is_finite() && (0.0..=1.0).contains(&scores.test));
+    }
+    fn interrupted(&self) -> bool {
+        self.finished == 1
+    }
+}
+
+#[test]
+fn an_interrupted_experiment_resumes_to_the_same_record() {
+    let experiment = experiment(&json!({"kind": "gin", "hidden": 8}), 3);
+    let whole = trained(&experiment, None, &mut Silent).expect("a record");
+
+    let mut kept = None;
+    let environment = Environment::host("0", "0", "cpu", 1);
+    let save = &mut |record: &Record| {
+        kept = Some(record.clone());
+        Ok(())
+    };
+    let mut see = Impatient { finished: 0 };
+    let stopped = run(&experiment, &cycles_and_stars(), Device::Cpu, environment, None, save, &mut see);
+    assert!(matches!(stopped, Err(RunError::Interrupted)));
+    let kept = kept.expect("the finished run was saved");
+    assert_eq!(kept.missing(), [1]);
+    let resumed = trained(&experiment, Some(kept), &mut Silent).expect("a record");
+    assert!(whole.same_but_times(&resumed));
+}
+
+#[test]
+fn a_run_that_diverges_is_recorded_as_failed() {
+    let wild = experiment(&json!({"kind": "gin", "hidden": 8}), 20)
+        .with("train/optimizer/lr", 1e30)
+        .expect("an experiment");
+    let record = trained(&wild, None, &mut Silent).expect("a record of failures");
+    assert!(record.runs.iter().all(|run| matches!(&run.outcome, Outcome::Failed { error } if error.contains("lr"))));
+    assert!(record.score(Rule::Honest).is_err());
+}
+
+#[test]
+fn a_broken_model_stops_everything_and_names_the_field() {
+    let broken = experiment(&json!({"kind": "gin", "hiden": 8}), 2);
+    let message = trained(&broken, None, &mut Silent).expect_err("refused").to_string();
+    assert!(message.contains("hiden"), "{message}");
+}
+
+#[test]
+fn the_majority_is_half_of_a_balanced_set() {
+    let data = cycles_and_stars();
+    assert_eq!(data.info().classes, 2);
+    let scores = majority(&data, &experiment(&json!({"kind": "gin"}), 1).experiment().protocol, 0).expect("scores");
+    assert_eq!(scores, [0.5, 0.5]);
+}
