@@ -25,7 +25,7 @@ Examples:
 
 No claim about speed is made without such a folder.")]
 pub(crate) struct Args {
-    /// Write what was measured in this run to benches/records/<date>-<host>/
+    /// Write what was measured in this run to `benches/records/<date>-<host>/`
     #[arg(long)]
     save: bool,
     /// Arguments of the benchmark programs: a part of a name, or options of criterion

@@ -69,7 +69,8 @@ fn matrix(s: &Assignment) -> Tensor {
 /// A weight of 0 is as good as none.
 fn members_of(s: &Tensor) -> Vec<Vec<u32>> {
     let mut members = vec![Vec::new(); s.size()[1] as usize];
-    let entries = Vec::<i64>::try_from(s.detach().ne(0.0).nonzero().reshape([-1])).expect("indices are Int64");
+    let entries =
+        Vec::<i64>::try_from(s.detach().ne(0.0).nonzero().reshape([-1])).expect("indices are Int64");
     for entry in entries.chunks_exact(2) {
         members[entry[1] as usize].push(entry[0] as u32);
     }
@@ -92,7 +93,9 @@ impl Block {
             .map(|c| Vec::try_from(members.s.detach().select(1, c as i64)).expect("double precision"))
             .collect();
         let mut order: Vec<usize> = (0..members.nodes.len()).collect();
-        order.sort_by(|&c, &d| members.nodes[c].cmp(&members.nodes[d]).then(compared(&columns[c], &columns[d])));
+        order.sort_by(|&c, &d| {
+            members.nodes[c].cmp(&members.nodes[d]).then(compared(&columns[c], &columns[d]))
+        });
         let index = Tensor::from_slice(&order.iter().map(|&c| c as i64).collect::<Vec<_>>());
         self.x = self.x.index_select(0, &index);
         self.a = self.a.index_select(0, &index).index_select(1, &index);

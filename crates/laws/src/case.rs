@@ -6,6 +6,7 @@ use std::sync::Arc;
 use coarsen_graph::{InMemory, Permutation, Sample, Target, TopologyBuf, arbitrary};
 use coarsen_nn::{Ctx, Dims};
 use coarsen_tensor::{Adjacency, Level, Loops, Sparse, collate};
+use ndarray::Array2;
 use proptest::prelude::*;
 use tch::{Device, Kind, Tensor};
 
@@ -17,7 +18,7 @@ const NODES: usize = 9;
 /// Graphs of the largest batch drawn.
 const GRAPHS: usize = 4;
 /// A graph of the training set that is in no batch: operators know of more sizes than they see.
-const UNSEEN: u32 = 8;
+const UNSEEN: u32 = 25;
 /// Width of what comes in.
 pub const FEATURES: i64 = arbitrary::FEATURES as i64;
 /// Width of what goes out, where the operator can be told.
@@ -58,6 +59,8 @@ pub enum Direction {
 }
 
 /// Batches of up to four graphs of up to nine nodes, degenerate ones among them.
+///
+/// A training batch holds two [`companions`] more.
 pub fn cases(laws: &Laws, direction: Direction) -> impl Strategy<Value = Case> + use<> {
     let empty = u32::from(laws.empty_graphs == EmptyGraphs::Drawn);
     let directed = 3 * u32::from(direction == Direction::Any);
@@ -80,18 +83,35 @@ pub fn cases(laws: &Laws, direction: Direction) -> impl Strategy<Value = Case> +
     )
         .prop_map(move |(graphs, edges, seed, train)| {
             let train = train && passes == Passes::Both;
+            let mut graphs = graphs;
+            if train {
+                graphs.extend(companions());
+            }
             Case { graphs, edges, seed, ctx: Ctx { train, seed, trace: false } }
         })
 }
 
+/// Two ordinary graphs.
+///
+/// Batch norm over a batch without spread multiplies rounding by up to 316, each time it is applied; a single graph that is pooled to
+/// one cluster after it has no spread at all, since its features sum to 0. Beside these, a training batch has some.
+pub fn companions() -> [Sample; 2] {
+    let ring = [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (5, 0), (0, 2)];
+    [graph(6, &ring, 2.3), graph(7, &[(0, 1), (0, 2), (0, 3), (3, 4), (4, 5), (5, 6), (6, 3)], 1.1)]
+}
+
+/// An undirected graph with features in [-1, 1] that do not tie.
+fn graph(nodes: usize, edges: &[(u32, u32)], step: f32) -> Sample {
+    let topology = TopologyBuf::from_undirected(nodes, edges.iter().copied()).expect("nodes are in range");
+    let x = Array2::from_shape_fn((nodes, arbitrary::FEATURES), |(i, j)| {
+        ((i * arbitrary::FEATURES + j) as f32 * step + 0.4).sin()
+    });
+    Sample::new(topology, x, Target::Class(0)).expect("a row a node")
+}
+
 /// Every degenerate batch worth a name, in both passes: one node, no edge, isolated nodes, separate parts, no node.
 pub fn degenerate(laws: &Laws) -> Vec<Case> {
-    let graph = |nodes: usize, edges: &[(u32, u32)]| {
-        let topology = TopologyBuf::from_undirected(nodes, edges.iter().copied()).expect("nodes are in range");
-        let x = (0..nodes * arbitrary::FEATURES).map(|i| (i as f32 * 0.7).sin()).collect();
-        let x = ndarray::Array2::from_shape_vec((nodes, arbitrary::FEATURES), x).expect("as many as announced");
-        Sample::new(topology, x, Target::Class(0)).expect("a row a node")
-    };
+    let graph = |nodes, edges: &[(u32, u32)]| graph(nodes, edges, 0.7);
     let (point, none) = (graph(1, &[]), graph(0, &[]));
     let (edgeless, isolated) = (graph(4, &[]), graph(4, &[(1, 2)]));
     let parts = graph(6, &[(0, 1), (1, 2), (3, 4), (4, 5)]);
@@ -106,7 +126,12 @@ pub fn degenerate(laws: &Laws) -> Vec<Case> {
         batches.extend([vec![none.clone()], vec![none.clone(), parts, none]]);
     }
     let both = |graphs: Vec<Sample>| {
-        [Ctx::train(1), Ctx::eval()].map(|ctx| Case { graphs: graphs.clone(), edges: Edges::Unit, seed: 1, ctx })
+        [Ctx::train(1), Ctx::eval()].map(|ctx| Case {
+            graphs: graphs.clone(),
+            edges: Edges::Unit,
+            seed: 1,
+            ctx,
+        })
     };
     batches.into_iter().flat_map(both).collect()
 }
@@ -170,7 +195,8 @@ fn level(graphs: &[Sample], edges: Edges) -> Level {
 fn weighted(adj: &Adjacency, x: &Tensor) -> Adjacency {
     let Adjacency::Sparse(a) = adj else { unreachable!("a sparse level stays sparse") };
     let first = x.select(1, 0) * 1.7;
-    let ends = first.index_select(0, &a.pattern.row(Device::Cpu)) + first.index_select(0, &a.pattern.col(Device::Cpu));
+    let ends = first.index_select(0, &a.pattern.row(Device::Cpu))
+        + first.index_select(0, &a.pattern.col(Device::Cpu));
     Adjacency::Sparse(Sparse::new(Arc::clone(&a.pattern), Some(ends.sigmoid() + 0.25), DOUBLE))
 }
 

@@ -137,7 +137,9 @@ impl Laws {
         let outcome = runner.run(strategy, |case| property(&case).map_err(TestCaseError::fail));
         outcome.map_err(|error| match error {
             TestError::Fail(how, case) => Broken::counterexample(law, how.to_string(), format!("{case:?}")),
-            TestError::Abort(why) => Broken::counterexample(law, why.to_string(), "no case: proptest gave up"),
+            TestError::Abort(why) => {
+                Broken::counterexample(law, why.to_string(), "no case: proptest gave up")
+            }
         })
     }
 }

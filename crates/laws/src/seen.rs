@@ -25,6 +25,8 @@ pub struct Seen {
     pub zeros: Vec<(String, Tensor)>,
     /// Gradients of the features, as [`nodes`](Self::nodes).
     pub node_gradients: Vec<(String, Tensor)>,
+    /// The gradient of the edge weights, summed: edges are renumbered with their nodes.
+    pub edge_gradients: Vec<(String, Tensor)>,
     /// Gradients of the parameters.
     pub gradients: Vec<(String, Tensor)>,
 }
@@ -95,17 +97,19 @@ impl Seen {
             got.agrees(want, laws.tolerance).map_err(|how| format!("coarser graph {b}: {how}"))?;
         }
         all(&self.node_gradients, &want.node_gradients, laws.gradient_tolerance)?;
+        all(&self.edge_gradients, &want.edge_gradients, laws.gradient_tolerance)?;
         all(&self.gradients, &want.gradients, laws.gradient_tolerance)
     }
 
     /// The losses agree one by one.
     pub(crate) fn losses_agree(&self, want: &Self, tolerance: f64) -> Result<(), String> {
         let names = |seen: &Self| seen.losses.iter().map(|loss| (loss.name, loss.over)).collect::<Vec<_>>();
-        require(names(self) == names(want), || format!("losses {:?} in place of {:?}", names(self), names(want)))?;
-        self.losses
-            .iter()
-            .zip(&want.losses)
-            .try_for_each(|(got, want)| close(&format!("loss {}", got.name), &got.value, &want.value, tolerance))
+        require(names(self) == names(want), || {
+            format!("losses {:?} in place of {:?}", names(self), names(want))
+        })?;
+        self.losses.iter().zip(&want.losses).try_for_each(|(got, want)| {
+            close(&format!("loss {}", got.name), &got.value, &want.value, tolerance)
+        })
     }
 
     /// The losses of a batch are what their [`Over`] makes of those of its graphs.
@@ -113,7 +117,8 @@ impl Seen {
         for (l, loss) in self.losses.iter().enumerate() {
             let one = |part: &Self| {
                 let same = part.losses.get(l).filter(|other| other.name == loss.name);
-                same.map(|other| other.value.double_value(&[])).ok_or(format!("a graph alone has no loss {}", loss.name))
+                same.map(|other| other.value.double_value(&[]))
+                    .ok_or(format!("a graph alone has no loss {}", loss.name))
             };
             let parts = alone.iter().map(one).collect::<Result<Vec<f64>, String>>()?;
             let got = loss.value.double_value(&[]);
@@ -121,14 +126,19 @@ impl Seen {
                 within(loss.name, got, &parts, tolerance)?;
                 continue;
             };
-            close(&format!("loss {} of the batch", loss.name), &Tensor::from(got), &Tensor::from(want), tolerance)?;
+            close(
+                &format!("loss {} of the batch", loss.name),
+                &Tensor::from(got),
+                &Tensor::from(want),
+                tolerance,
+            )?;
         }
         Ok(())
     }
 
     /// Every number is one.
     pub(crate) fn is_finite(&self) -> Result<(), String> {
-        let lists = [&self.nodes, &self.graphs, &self.node_gradients, &self.gradients];
+        let lists = [&self.nodes, &self.graphs, &self.node_gradients, &self.edge_gradients, &self.gradients];
         lists.into_iter().flatten().try_for_each(|(name, t)| finite(name, t))?;
         self.blocks.iter().try_for_each(Block::is_finite)?;
         self.losses.iter().try_for_each(|loss| finite(&format!("loss {}", loss.name), &loss.value))

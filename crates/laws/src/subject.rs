@@ -2,14 +2,11 @@
 
 use std::sync::Arc;
 
-use coarsen_graph::arbitrary;
-use coarsen_nn::{Ctx, Dims, Params, Stream};
+use coarsen_nn::{Ctx, Dims, Params};
 use coarsen_tensor::{Adjacency, Level, Sparse};
-use proptest::strategy::{Strategy, ValueTree};
-use proptest::test_runner::TestRunner;
 use tch::{Device, Kind, Tensor, nn::VarStore, no_grad};
 
-use crate::case::{Case, Direction, Edges};
+use crate::case::{Case, Direction, Edges, companions};
 use crate::seen::Seen;
 
 /// Makes an operator: `&|params, dims| Box::new(Mine::new(params, dims))`.
@@ -49,7 +46,8 @@ impl<M: Subject + ?Sized> Built<M> {
         store.set_kind(Kind::Double);
         let module = make(&Params::new(&store.root(), seed), dims);
         let built = Self { module, store };
-        no_grad(|| built.module.see(&warm_up().level(), Ctx::train(7)));
+        let warm_up = warm_up();
+        no_grad(|| built.module.see(&warm_up.level(), warm_up.ctx));
         built
     }
 
@@ -73,16 +71,15 @@ impl<M: Subject + ?Sized> Built<M> {
         seen.node_gradients = vec![("gradient of x".to_owned(), gradient(&leaves.x))];
         let of_parameter = |(name, p): (String, Tensor)| (format!("gradient of {name}"), gradient(&p));
         seen.gradients = parameters.into_iter().map(of_parameter).collect();
-        if let Some(weight) = &leaves.weight {
-            // A sum: edges are renumbered with their nodes.
-            seen.gradients.push(("gradient of the edge weights, summed".to_owned(), gradient(weight).sum(None)));
-        }
+        let of_edges = |weight| ("gradient of the edge weights".to_owned(), gradient(weight).sum(None));
+        seen.edge_gradients = leaves.weight.iter().map(of_edges).collect();
         seen
     }
 
     /// The trainable parameters, by name.
     pub(crate) fn parameters(&self) -> Vec<(String, Tensor)> {
-        let mut named: Vec<_> = self.store.variables().into_iter().filter(|(_, t)| t.requires_grad()).collect();
+        let mut named: Vec<_> =
+            self.store.variables().into_iter().filter(|(_, t)| t.requires_grad()).collect();
         named.sort_by(|a, b| a.0.cmp(&b.0));
         named
     }
@@ -112,9 +109,7 @@ fn gradient(leaf: &Tensor) -> Tensor {
 }
 
 fn warm_up() -> Case {
-    let mut runner = TestRunner::deterministic();
-    let mut graph = || arbitrary::graph(5..=5).new_tree(&mut runner).expect("every draw is a graph").current();
-    Case { graphs: vec![graph(), graph()], edges: Edges::Unit, seed: 0, ctx: Ctx::eval() }
+    Case { graphs: companions().into(), edges: Edges::Unit, seed: 0, ctx: Ctx::train(7) }
 }
 
 /// The rows of `y` that are nodes: `[N, ·]` of a sparse level as they are, `[B, N, ·]` of a dense one without the padding.
@@ -122,24 +117,16 @@ pub(crate) fn rows(g: &Level, y: &Tensor) -> Tensor {
     match &g.adj {
         Adjacency::Sparse(_) => y.shallow_clone(),
         Adjacency::Dense(_) => {
-            let size = y.size();
-            let real: Vec<i64> = g
-                .segments()
-                .sizes()
-                .enumerate()
-                .flat_map(|(b, n)| (0..i64::from(n)).map(move |i| b as i64 * size[1] + i))
-                .collect();
-            y.reshape([size[0] * size[1], size[2]]).index_select(0, &Tensor::from_slice(&real).to_device(y.device()))
+            let (b, width) = (y.size()[0], y.size()[1]);
+            let of_graph = |(b, n): (usize, u32)| (0..i64::from(n)).map(move |i| b as i64 * width + i);
+            let real: Vec<i64> = g.segments().sizes().enumerate().flat_map(of_graph).collect();
+            y.reshape([b * width, y.size()[2]])
+                .index_select(0, &Tensor::from_slice(&real).to_device(y.device()))
         }
     }
 }
 
 /// The rows of `y` that are padding, the others 0.
 pub(crate) fn padding(g: &Level, y: &Tensor) -> Option<Tensor> {
-    g.mask().map(|mask| y * (1.0 - mask).unsqueeze(-1))
-}
-
-/// A stream for probes of tests and laws, independent of the parameters.
-pub(crate) fn probe(shape: &[i64]) -> Tensor {
-    Stream::named(1, "probe").normal(shape, 0.0, 1.0, (Kind::Double, Device::Cpu))
+    g.mask().map(|mask| y * mask.eq(0.0).to_kind(y.kind()).unsqueeze(-1))
 }

@@ -1,5 +1,6 @@
 //! The graph isomorphism network as published (Xu et al. 2019).
 
+use coarsen_nn::ConfigError;
 use coarsen_pool::{NormAt, fields};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -16,7 +17,12 @@ pub const SPEC: ModelSpec = ModelSpec {
         example["kind"] = NAME.into();
         example
     },
-    build: |config, p, dims| Ok(Box::new(fields::<GinConfig>(NAME, config)?.flat().build(NAME, p, dims)?)),
+    build: |config, p, dims| {
+        let config: GinConfig = fields(NAME, config)?;
+        let rule = "at least 2, the input being one";
+        ConfigError::require(config.layers >= 2, NAME, "layers", rule, config.layers)?;
+        Ok(Box::new(config.flat().build(NAME, p, dims)?))
+    },
 };
 
 const NAME: &str = "gin";
@@ -55,7 +61,7 @@ impl GinConfig {
     pub fn flat(&self) -> FlatConfig {
         FlatConfig {
             conv: json!({"kind": "gin", "eps": self.eps, "layers": 2, "batch_norm": true}),
-            layers: self.layers.saturating_sub(1),
+            layers: self.layers.saturating_sub(1), // the first is the input
             hidden: self.hidden,
             norm: NormAt::Before,
             dropout: self.dropout,

@@ -14,18 +14,16 @@ pub const SPEC: ModelSpec = ModelSpec {
     name: NAME,
     paper: "Ying et al. 2018, § 4; Cangea et al. 2018; Mesquita et al. 2020",
     example: || {
-        let default = HierarchicalConfig::default();
-        let mut example = json!({"kind": NAME, "pool": default.operators().ok().map(|pools| pools[0].clone())});
-        let fields = json!(default);
-        for (key, value) in fields.as_object().into_iter().flatten() {
-            example[key] = value.clone();
-        }
+        let pool = Some(json!({"kind": DEFAULT_POOL}));
+        let mut example = json!(HierarchicalConfig { pool, ..HierarchicalConfig::default() });
+        example["kind"] = NAME.into();
         example
     },
     build: |config, p, dims| Ok(Box::new(fields::<HierarchicalConfig>(NAME, config)?.build(p, dims)?)),
 };
 
 const NAME: &str = "hierarchical";
+const DEFAULT_POOL: &str = "diffpool";
 
 /// Where a level is read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,10 +108,12 @@ impl HierarchicalConfig {
     /// The configurations of the operators, one a level.
     fn operators(&self) -> Result<Vec<Value>, ConfigError> {
         match (&self.pool, &self.pools) {
-            (Some(pool), Some(_)) => Err(ConfigError::value(NAME, "pool", "absent where `pools` is given", pool)),
+            (Some(pool), Some(_)) => {
+                Err(ConfigError::value(NAME, "pool", "absent where `pools` is given", pool))
+            }
             (None, Some(pools)) => Ok(pools.clone()),
             (Some(pool), None) => Ok(vec![pool.clone(); self.levels]),
-            (None, None) => Ok(vec![json!({"kind": "diffpool"}); self.levels]),
+            (None, None) => Ok(vec![json!({"kind": DEFAULT_POOL}); self.levels]),
         }
     }
 
@@ -137,7 +137,12 @@ impl HierarchicalConfig {
     /// # Errors
     ///
     /// As [`build`](Self::build), and what making an operator says.
-    pub fn build_with(&self, operators: &[Operator], p: &Params, dims: &Dims) -> Result<Hierarchical, ConfigError> {
+    pub fn build_with(
+        &self,
+        operators: &[Operator],
+        p: &Params,
+        dims: &Dims,
+    ) -> Result<Hierarchical, ConfigError> {
         ConfigError::require(!operators.is_empty(), NAME, "levels", "at least 1", 0)?;
         let mut dims = dims.clone();
         let mut stages = Vec::with_capacity(operators.len());
@@ -180,7 +185,12 @@ impl HierarchicalConfig {
     }
 
     /// The readouts of every level that is read, `None` for those that are not.
-    fn readings(&self, widths: &[i64], p: &Params, dims: &Dims) -> Result<Vec<Option<Readouts>>, ConfigError> {
+    fn readings(
+        &self,
+        widths: &[i64],
+        p: &Params,
+        dims: &Dims,
+    ) -> Result<Vec<Option<Readouts>>, ConfigError> {
         let even = widths.windows(2).all(|pair| pair[0] == pair[1]);
         let listed = format!("sum with levels of widths {widths:?}");
         let rule = "`concat` or `last` unless all levels have one width (`join` is `last`)";

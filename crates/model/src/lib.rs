@@ -66,5 +66,5 @@ pub use flat::{Flat, FlatConfig, Jump};
 pub use gin::GinConfig;
 pub use hierarchical::{HierarchicalConfig, Merge, ReadAt};
 pub use model::{Model, Needs, Output, Schedule, Trace};
-pub use network::{Hierarchical, Operator};
-pub use registry::{MODELS, ModelSpec, model};
+pub use network::{Hierarchical, Make, Operator};
+pub use registry::{MODELS, Made, ModelSpec, model};

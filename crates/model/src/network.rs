@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use coarsen_nn::{ConfigError, Ctx, Dims, Params};
-use coarsen_pool::{Pool, Pooled, Stack};
+use coarsen_nn::{Ctx, Dims, Params};
+use coarsen_pool::{Made, Pool, Pooled, Stack};
 use coarsen_tensor::{Assignment, Layout, Level};
 use tch::Tensor;
 
@@ -11,12 +11,15 @@ use crate::hierarchical::{Merge, ReadAt};
 use crate::model::{Model, Needs, Output, Trace};
 use crate::readouts::Readouts;
 
+/// What makes an operator from the place of its parameters and what is known of its input.
+pub type Make<'a> = dyn Fn(&Params, &Dims) -> Made + 'a;
+
 /// A pooling operator to be made, once the width of its input is known.
 pub struct Operator<'a> {
     /// Convolutions inside the operator, which the network leaves out of its own.
     pub depth: usize,
     /// Makes the operator.
-    pub make: Box<dyn Fn(&Params, &Dims) -> Result<Box<dyn Pool>, ConfigError> + 'a>,
+    pub make: Box<Make<'a>>,
 }
 
 impl fmt::Debug for Operator<'_> {
@@ -109,9 +112,9 @@ impl Model for Hierarchical {
     }
 
     fn out_features(&self) -> i64 {
-        let widths = self.readings.iter().flatten().map(Readouts::out_features);
+        let mut widths = self.readings.iter().flatten().map(Readouts::out_features);
         match self.merge {
-            Merge::Last | Merge::Sum => widths.last().unwrap_or(0),
+            Merge::Last | Merge::Sum => widths.next_back().unwrap_or(0),
             Merge::Concat => widths.sum(),
         }
     }

@@ -29,8 +29,8 @@ impl Readouts {
 
     /// `[B, out_features]`.
     pub(crate) fn forward(&self, g: &Level, ctx: Ctx) -> Tensor {
-        let of = |(i, readout): (usize, &Box<dyn Readout>)| readout.forward(g, ctx.child(i as u64));
-        let parts: Vec<Tensor> = self.0.iter().enumerate().map(of).collect();
+        let parts = self.0.iter().enumerate().map(|(i, readout)| readout.forward(g, ctx.child(i as u64)));
+        let parts: Vec<Tensor> = parts.collect();
         Tensor::cat(&parts, -1)
     }
 

@@ -6,6 +6,9 @@ use serde_json::Value;
 use crate::model::Model;
 use crate::{flat, gin, hierarchical};
 
+/// A network, or why its configuration is refused.
+pub type Made = Result<Box<dyn Model>, ConfigError>;
+
 /// One row of [`MODELS`].
 #[derive(Debug, Clone, Copy)]
 pub struct ModelSpec {
@@ -16,7 +19,7 @@ pub struct ModelSpec {
     /// A complete configuration: every field at its default.
     pub example: fn() -> Value,
     /// Makes the network of a configuration; keys it does not know are refused.
-    pub build: fn(&Value, &Params, &Dims) -> Result<Box<dyn Model>, ConfigError>,
+    pub build: fn(&Value, &Params, &Dims) -> Made,
 }
 
 /// Every network, in the order of their names.
@@ -48,7 +51,7 @@ pub static MODELS: &[ModelSpec] = &[flat::SPEC, gin::SPEC, hierarchical::SPEC];
 /// assert_eq!(error.to_string(), "unknown model `flart`; known are flat, gin, hierarchical");
 /// # Ok::<(), coarsen_nn::ConfigError>(())
 /// ```
-pub fn model(config: &Value, p: &Params, dims: &Dims) -> Result<Box<dyn Model>, ConfigError> {
+pub fn model(config: &Value, p: &Params, dims: &Dims) -> Made {
     let spec = by_kind("model", MODELS, |spec| spec.name, config)?;
     dims.check(spec.name)?;
     (spec.build)(config, p, dims)

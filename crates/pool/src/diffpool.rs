@@ -33,7 +33,8 @@ pub const PYG: PoolSpec = PoolSpec {
 
 const PAPER_NAME: &str = "diffpool";
 const PYG_NAME: &str = "diffpool-pyg";
-const PYG_ELSEWHERE: &str = "`paper` or `none` (for `pyg` there is the operator diffpool-pyg, which guarantees less)";
+const PYG_ELSEWHERE: &str =
+    "`paper` or `none` (for `pyg` there is the operator diffpool-pyg, which guarantees less)";
 
 /// Which auxiliary losses are added.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +49,7 @@ pub enum Losses {
     None,
 }
 
-/// Configuration of [`DiffPool`]; the default is the paper's with one pooling at a quarter.
+/// Configuration of [`DiffPool`]; the default is the paper's for one pooling (for two, `ratio` 0.25).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DiffPoolConfig {
@@ -114,7 +115,13 @@ impl DiffPoolConfig {
         let in_unit = self.ratio > 0.0 && self.ratio <= 1.0;
         ConfigError::require(in_unit, name, "ratio", "in (0, 1]", self.ratio)?;
         ConfigError::require(self.cap >= 1, name, "cap", "at least 1", self.cap)?;
-        ConfigError::require(dims.max_nodes() > 0, name, "sizes", "known, for the number of clusters", "none")?;
+        ConfigError::require(
+            dims.max_nodes() > 0,
+            name,
+            "sizes",
+            "known, for the number of clusters",
+            "none",
+        )?;
         ConfigError::require(self.layers >= 1, name, "layers", "at least 1", self.layers)?;
         let clusters = (self.ratio * dims.max_nodes().min(self.cap.into()) as f64).ceil() as i64;
         let stack = StackConfig {

@@ -39,7 +39,9 @@ impl Keep {
     /// [`ConfigError::Value`] unless the ratio is in (0, 1], the count at least 1, the least score in (0, 1).
     pub fn check(self, operator: &'static str) -> Result<(), ConfigError> {
         match self {
-            Self::Ratio(r) => ConfigError::require(r > 0.0 && r <= 1.0, operator, "keep.ratio", "in (0, 1]", r),
+            Self::Ratio(r) => {
+                ConfigError::require(r > 0.0 && r <= 1.0, operator, "keep.ratio", "in (0, 1]", r)
+            }
             Self::Count(k) => ConfigError::require(k >= 1, operator, "keep.count", "at least 1", k),
             Self::MinScore(s) => {
                 ConfigError::require(s > 0.0 && s < 1.0, operator, "keep.min-score", "in (0, 1)", s)

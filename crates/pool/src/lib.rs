@@ -77,6 +77,6 @@ pub use identity::{Identity, IdentityConfig};
 pub use keep::Keep;
 pub use pool::{Loss, Over, PlanSpec, Pool, Pooled, Scores, Selection};
 pub use random::{Control, Controlled};
-pub use registry::{Invariance, POOLS, PoolSpec, depth, fields, find, invariance, pool};
+pub use registry::{Invariance, Made, POOLS, PoolSpec, depth, fields, find, invariance, pool};
 pub use stack::{Join, NormAt, Stack, StackConfig};
 pub use top_k::{TopK, TopKConfig};

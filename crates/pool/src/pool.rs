@@ -64,7 +64,7 @@ pub enum Scores {
     Clusters(i64),
 }
 
-/// A coarsening the host can prepare before a batch reaches the network, one [`Planned`](coarsen_tensor::Planned) a level.
+/// A coarsening the host can prepare before a batch reaches the network, one [`Planned`] a level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PlanSpec {

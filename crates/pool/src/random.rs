@@ -92,7 +92,9 @@ impl Controlled {
             self.random.index_select(0, &Tensor::from_slice(&positions).to_device(self.random.device()))
         };
         match g.layout() {
-            Layout::Sparse => taken(g.segments().sizes().flat_map(|n| (0..i64::from(n)).map(|i| i % rows)).collect()),
+            Layout::Sparse => {
+                taken(g.segments().sizes().flat_map(|n| (0..i64::from(n)).map(|i| i % rows)).collect())
+            }
             Layout::Dense => {
                 let size = g.x.size();
                 let one = taken((0..size[1]).map(|i| i % rows).collect());

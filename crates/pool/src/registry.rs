@@ -21,6 +21,9 @@ pub enum Invariance {
     Broken(&'static [&'static str]),
 }
 
+/// An operator, or why its configuration is refused.
+pub type Made = Result<Box<dyn Pool>, ConfigError>;
+
 /// One row of [`POOLS`].
 #[derive(Debug, Clone, Copy)]
 pub struct PoolSpec {
@@ -35,7 +38,7 @@ pub struct PoolSpec {
     /// How many convolutions the features a configured operator pools have gone through inside it: the layers of `GNN_embed`.
     pub depth: fn(&Value) -> Result<usize, ConfigError>,
     /// Makes the operator of a configuration; keys it does not know are refused.
-    pub build: fn(&Value, &Params, &Dims) -> Result<Box<dyn Pool>, ConfigError>,
+    pub build: fn(&Value, &Params, &Dims) -> Made,
 }
 
 impl PoolSpec {
@@ -56,7 +59,7 @@ impl PoolSpec {
     }
 }
 
-fn build<C>(config: &Value, p: &Params, dims: &Dims) -> Result<Box<dyn Pool>, ConfigError>
+fn build<C>(config: &Value, p: &Params, dims: &Dims) -> Made
 where
     C: Config,
     C::Module: Pool + 'static,
@@ -103,7 +106,7 @@ pub fn find(name: &str) -> Result<&'static PoolSpec, ConfigError> {
 /// assert!(error.starts_with("unknown pooling operator `top-q`; known are diffpool, "));
 /// # Ok::<(), coarsen_nn::ConfigError>(())
 /// ```
-pub fn pool(config: &Value, p: &Params, dims: &Dims) -> Result<Box<dyn Pool>, ConfigError> {
+pub fn pool(config: &Value, p: &Params, dims: &Dims) -> Made {
     let (spec, control, fields) = read(config)?;
     let inner = (spec.build)(&fields, p, dims)?;
     match control {

@@ -148,11 +148,11 @@ impl Stack {
 
     /// Width of what [`forward`](Self::forward) gives.
     pub fn out_features(&self) -> i64 {
-        let widths = self.layers.iter().map(|layer| layer.conv.out_features());
+        let mut widths = self.layers.iter().map(|layer| layer.conv.out_features());
         match (&self.linear, self.join) {
             (Some(linear), _) => linear.out_features(),
             (None, _) if self.layers.is_empty() => self.inputs,
-            (None, Join::Last) => widths.last().unwrap_or(self.inputs),
+            (None, Join::Last) => widths.next_back().unwrap_or(self.inputs),
             (None, Join::Cat) => widths.sum(),
         }
     }

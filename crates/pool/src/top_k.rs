@@ -1,8 +1,8 @@
 //! Top-k pooling: keep the nodes with the largest projection (Gao and Ji 2019; Cangea et al. 2018), as in PyG.
 
 use coarsen_nn::{Config, ConfigError, Ctx, Dims, Params};
-use coarsen_tensor::{Adjacency, Assignment, Layout, Level, segment};
 use coarsen_tensor::top_k::{above, top_k};
+use coarsen_tensor::{Adjacency, Assignment, Layout, Level, segment};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -40,7 +40,11 @@ impl Config for TopKConfig {
     }
 
     fn init(&self, p: &Params, dims: &Dims) -> TopK {
-        TopK { p: p.fan_in("p", &[dims.features], dims.features), keep: self.keep, multiplier: self.multiplier }
+        TopK {
+            p: p.fan_in("p", &[dims.features], dims.features),
+            keep: self.keep,
+            multiplier: self.multiplier,
+        }
     }
 }
 

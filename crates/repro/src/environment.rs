@@ -1,21 +1,26 @@
-//! Where runs happen: the device, the threads, and what a record says of them.
+//! Where runs happen: the device, workers and threads, and what a record says of them.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use coarsen_eval::Environment;
+use coarsen_train::Place;
 use tch::{Cuda, Device};
 
 /// The flags of every command that trains.
 #[derive(Debug, clap::Args)]
+#[group(id = "machine")]
 pub(crate) struct Flags {
     /// Where to compute
     #[arg(long, value_enum, default_value_t = On::Cpu, value_name = "DEVICE")]
     device: On,
-    /// Threads inside an operation; all cores if not given. Records repeat bit for bit with equal numbers
+    /// Runs trained side by side [default: all cores of a CPU, 1 on cuda]; the numbers do not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
-    threads: Option<u32>,
+    workers: Option<u32>,
+    /// Threads inside an operation. Numbers repeat bit for bit where this is equal
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    threads: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -27,7 +32,8 @@ enum On {
 /// A device that is there, with the threads set.
 #[derive(Debug, Clone)]
 pub(crate) struct Machine {
-    pub(crate) device: Device,
+    device: Device,
+    workers: u32,
     threads: u32,
     libtorch: String,
 }
@@ -40,9 +46,24 @@ impl Machine {
             On::Cuda => cuda()?,
         };
         let cores = || std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
-        let threads = flags.threads.unwrap_or_else(cores);
-        tch::set_num_threads(threads as i32);
-        Ok(Self { device, threads, libtorch: libtorch_version() })
+        let workers = || if device.is_cuda() { 1 } else { (cores() / flags.threads).max(1) };
+        tch::set_num_threads(flags.threads as i32);
+        Ok(Self {
+            device,
+            workers: flags.workers.unwrap_or_else(workers),
+            threads: flags.threads,
+            libtorch: libtorch_version(),
+        })
+    }
+
+    /// Where an experiment runs that starts now.
+    pub(crate) fn place(&self) -> Place {
+        Place { device: self.device, workers: self.workers as usize, environment: self.environment() }
+    }
+
+    /// How many of so many runs are trained at a time, on average.
+    pub(crate) fn abreast(&self, runs: u32) -> f64 {
+        f64::from(runs.max(1)) / f64::from(runs.max(1).div_ceil(self.workers))
     }
 
     /// What a record that starts now says of this machine.

@@ -1,9 +1,10 @@
 //! Progress on stderr: a bar with the time left on a terminal, plain lines elsewhere.
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _};
 use std::time::{Duration, Instant};
 
-use coarsen_eval::{Outcome, Run};
+use coarsen_eval::Run;
 use coarsen_train::{EpochScores, Observer};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -24,16 +25,27 @@ pub(crate) struct Progress {
     said: Instant,
 }
 
-/// The experiment that runs.
+/// The experiment whose runs go on.
 #[derive(Default)]
 struct Experiment {
     name: String,
     kind: String,
     /// Cost of an epoch.
     units: f64,
-    run: String,
+    abreast: f64,
+    runs: u32,
     epochs: u32,
-    epoch: u32,
+    /// The epoch of every run that goes on.
+    epoch: BTreeMap<u32, u32>,
+}
+
+/// A kind of work that goes at one pace, and how many units of it an epoch is. Where runs go side by side, an epoch of one of
+/// them is that much less of the wall-clock time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Work<'a> {
+    pub(crate) kind: &'a str,
+    pub(crate) units: f64,
+    pub(crate) abreast: f64,
 }
 
 /// Lines of text that do not tear the bar.
@@ -82,25 +94,38 @@ impl Progress {
         self.lines.clone()
     }
 
-    /// Announces work: so many epochs that cost `units` each. Work of one `kind` goes at one pace.
-    pub(crate) fn plan(&mut self, kind: &str, epochs: u32, units: f64) {
-        self.estimate.plan(kind, f64::from(epochs) * units);
-    }
-
-    /// The experiment that comes now, with what [`plan`](Self::plan) was told.
-    pub(crate) fn begin(&mut self, name: &str, kind: &str, units: f64) {
-        self.now =
-            Experiment { name: name.to_owned(), kind: kind.to_owned(), units, ..Experiment::default() };
+    /// Announces work: so many epochs.
+    pub(crate) fn plan(&mut self, work: Work, epochs: u32) {
+        self.estimate.plan(work.kind, f64::from(epochs) * work.units / work.abreast);
     }
 
     /// Announced work that will not be done.
-    pub(crate) fn forgo(&mut self, kind: &str, epochs: u32, units: f64) {
-        self.estimate.forgo(kind, f64::from(epochs) * units);
+    pub(crate) fn forgo(&mut self, work: Work, epochs: u32) {
+        self.estimate.forgo(work.kind, f64::from(epochs) * work.units / work.abreast);
     }
 
-    /// `3 min left`, or nothing.
-    fn left(&self) -> String {
-        self.estimate.left().map_or(String::new(), |left| format!("about {} left", rough(left)))
+    /// The experiment that comes now.
+    pub(crate) fn begin(&mut self, name: &str, work: Work) {
+        self.now = Experiment {
+            name: name.to_owned(),
+            kind: work.kind.to_owned(),
+            units: work.units,
+            abreast: work.abreast,
+            ..Experiment::default()
+        };
+    }
+
+    /// `NAME  run 1+2 of 3  epoch 13+12 of 25  loss 0.652  valid 0.712  about 3 min left`.
+    fn message(&self, scores: &EpochScores) -> String {
+        let Experiment { name, runs, epochs, epoch, .. } = &self.now;
+        let joined = |numbers: Vec<String>| numbers.join("+");
+        let run = joined(epoch.keys().map(|run| (run + 1).to_string()).collect());
+        let epoch = joined(epoch.values().map(u32::to_string).collect());
+        let left = self.estimate.left().map_or(String::new(), |left| format!("  about {} left", rough(left)));
+        format!(
+            "{name}  run {run} of {runs}  epoch {epoch} of {epochs}  loss {:.3}  valid {:.3}{left}",
+            scores.loss, scores.valid
+        )
     }
 
     fn show(&mut self, message: &str) {
@@ -120,30 +145,22 @@ impl Progress {
 
 impl Observer for Progress {
     fn run_started(&mut self, run: u32, runs: u32, epochs: u32) {
-        self.now.run = format!("run {}/{runs}", run + 1);
-        (self.now.epochs, self.now.epoch) = (epochs, 0);
+        (self.now.runs, self.now.epochs) = (runs, epochs);
+        self.now.epoch.insert(run, 0);
     }
 
-    fn epoch(&mut self, _run: u32, epoch: u32, scores: &EpochScores) {
-        self.now.epoch = epoch;
-        self.estimate.done(&self.now.kind, self.now.units, scores.seconds);
-        let Experiment { name, run, epochs, .. } = &self.now;
-        let message = format!(
-            "{name}  {run}  epoch {epoch}/{epochs}  loss {:.3}  valid {:.3}  {}",
-            scores.loss,
-            scores.valid,
-            self.left()
-        );
+    fn epoch(&mut self, run: u32, epoch: u32, scores: &EpochScores) {
+        self.now.epoch.insert(run, epoch);
+        let Experiment { kind, units, abreast, .. } = &self.now;
+        self.estimate.done(kind, units / abreast, scores.seconds / abreast);
+        let message = self.message(scores);
         self.show(&message);
     }
 
     fn run_finished(&mut self, run: &Run) {
-        let reached = match &run.outcome {
-            Outcome::Done { epochs, .. } => *epochs,
-            Outcome::Failed { .. } => self.now.epoch,
-        };
-        let forgone = self.now.epochs.saturating_sub(reached);
-        self.estimate.forgo(&self.now.kind, f64::from(forgone) * self.now.units);
+        let reached = self.now.epoch.remove(&run.index).unwrap_or(0);
+        let forgone = f64::from(self.now.epochs.saturating_sub(reached));
+        self.estimate.forgo(&self.now.kind, forgone * self.now.units / self.now.abreast);
     }
 
     fn interrupted(&self) -> bool {

@@ -49,23 +49,15 @@ impl Archive {
         data: &dyn Dataset,
         machine: &Machine,
         previous: Option<Record>,
-        kept: &mut dyn FnMut(&Record),
-        see: &mut dyn Observer,
+        kept: &mut (dyn FnMut(&Record) + Send),
+        see: &mut (dyn Observer + Send),
     ) -> Result<Record, RunError> {
         let mut keep = |record: &Record| {
             self.keep(record)?;
             kept(record);
             Ok(())
         };
-        coarsen_train::run(
-            experiment,
-            data,
-            machine.device,
-            machine.environment(),
-            previous,
-            &mut keep,
-            see,
-        )
+        coarsen_train::run(experiment, data, &machine.place(), previous, &mut keep, see)
     }
 
     /// Writes a record in its place.
@@ -84,6 +76,12 @@ fn move_aside(path: &Path) -> Result<PathBuf> {
     let aside = (0..).map(name).find(|name| !name.exists()).context("no free name")?;
     fs::rename(path, &aside).with_context(|| format!("{} cannot be moved aside", path.display()))?;
     Ok(aside)
+}
+
+/// Runs of an experiment that are not recorded, or recorded as failed.
+pub(crate) fn open_runs(experiment: &Checked, record: Option<&Record>) -> u32 {
+    let done = record.map_or(0, |record| record.runs.len() - record.failures().count());
+    experiment.experiment().protocol.folds().saturating_sub(done as u32)
 }
 
 /// Whether nothing of a record is left to run: all runs are there and none failed.

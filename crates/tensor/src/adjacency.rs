@@ -84,14 +84,20 @@ impl Sparse {
     /// `weight: [E]`, of the kind and on the device in `options`.
     pub fn new(pattern: Arc<Pattern>, weight: Option<Tensor>, options: (Kind, Device)) -> Self {
         debug_assert!(weight.as_ref().is_none_or(|w| w.size() == [pattern.edges()]), "one weight an edge");
-        debug_assert!(weight.as_ref().is_none_or(|w| (w.kind(), w.device()) == options), "weights of that kind");
+        debug_assert!(
+            weight.as_ref().is_none_or(|w| (w.kind(), w.device()) == options),
+            "weights of that kind"
+        );
         Self { pattern, weight, attr: None, options }
     }
 
     /// The same edges with these attributes, `[E, D]`.
     #[must_use]
     pub fn with_attr(mut self, attr: Option<Tensor>) -> Self {
-        debug_assert!(attr.as_ref().is_none_or(|a| a.size()[0] == self.pattern.edges()), "one attribute an edge");
+        debug_assert!(
+            attr.as_ref().is_none_or(|a| a.size()[0] == self.pattern.edges()),
+            "one attribute an edge"
+        );
         self.attr = attr;
         self
     }
@@ -107,7 +113,9 @@ impl Sparse {
         let looped = self.pattern.looped();
         let nothing_to_fill = looped.complete || self.weight.is_none();
         let (missing, weight) = match loops {
-            Loops::Fill(v) if nothing_to_fill && (looped.complete || is_one(v)) => (None, self.weight.as_ref()),
+            Loops::Fill(v) if nothing_to_fill && (looped.complete || is_one(v)) => {
+                (None, self.weight.as_ref())
+            }
             Loops::Fill(v) => (Some(v), None),
             _ => (Some(0.0), None),
         };
@@ -222,7 +230,6 @@ impl Adjacency {
     /// # Complexity
     ///
     /// Time `O(E F)` sparse, `O(B N² F)` dense.
-    #[must_use]
     pub fn matmul(&self, x: &Tensor) -> Tensor {
         match self {
             Self::Sparse(s) => spmm(s.pattern.relation(), Side::Rows, s.weight.as_ref(), x),
@@ -265,7 +272,12 @@ impl Adjacency {
                     None => weight,
                 };
                 let attr = s.attr.as_ref().map(Tensor::shallow_clone);
-                Self::Sparse(Sparse { pattern: Arc::clone(&s.pattern), weight: Some(weight), attr, options: s.options })
+                Self::Sparse(Sparse {
+                    pattern: Arc::clone(&s.pattern),
+                    weight: Some(weight),
+                    attr,
+                    options: s.options,
+                })
             }
             Self::Dense(p) => {
                 let a = &p.a * scale.unsqueeze(-1);

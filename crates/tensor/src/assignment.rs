@@ -69,7 +69,8 @@ impl Assignment {
         let clusters = Arc::new(Segments::of_sizes(sizes.collect::<Vec<u32>>()));
         running_sum(&mut row_ptr);
         let col = order.iter().map(|&c| c as u32).collect();
-        let csr = Csr::new(graphs.rows(), node.len(), row_ptr, col).expect("one entry a row, columns in range");
+        let csr =
+            Csr::new(graphs.rows(), node.len(), row_ptr, col).expect("one entry a row, columns in range");
         let weight = weight.map(|w| w.index_select(0, &Tensor::from_slice(&order).to_device(w.device())));
         Self::Entries(Entries { relation: Arc::new(Relation::new(csr)), weight, clusters })
     }
@@ -90,7 +91,10 @@ impl Assignment {
         let mut sizes = Vec::with_capacity(graphs.len());
         for e in graphs.ptr().windows(2) {
             let members = &cluster[e[0] as usize..e[1] as usize];
-            assert!(members.iter().all(|&c| c >= end), "a cluster lies in one graph, numbers rise graph by graph");
+            assert!(
+                members.iter().all(|&c| c >= end),
+                "a cluster lies in one graph, numbers rise graph by graph"
+            );
             let next = members.iter().max().map_or(end, |&c| c + 1);
             sizes.push(next - end);
             end = next;
@@ -114,7 +118,12 @@ impl Assignment {
     /// # Panics
     ///
     /// When an entry is out of range or named twice, or the level is dense.
-    pub fn entries(entry: &[(u32, u32)], weight: Option<&Tensor>, clusters: Arc<Segments>, g: &Level) -> Self {
+    pub fn entries(
+        entry: &[(u32, u32)],
+        weight: Option<&Tensor>,
+        clusters: Arc<Segments>,
+        g: &Level,
+    ) -> Self {
         let mut order: Vec<i64> = (0..entry.len() as i64).collect();
         order.sort_unstable_by_key(|&e| entry[e as usize]);
         let sorted = order.iter().map(|&e| entry[e as usize]);
@@ -124,7 +133,8 @@ impl Assignment {
         }
         running_sum(&mut row_ptr);
         let col = sorted.map(|(_, cluster)| cluster).collect();
-        let csr = Csr::new(g.segments().rows(), clusters.rows(), row_ptr, col).expect("entries in range, named once");
+        let csr = Csr::new(g.segments().rows(), clusters.rows(), row_ptr, col)
+            .expect("entries in range, named once");
         let weight = weight.map(|w| w.index_select(0, &Tensor::from_slice(&order).to_device(w.device())));
         Self::Entries(Entries { relation: Arc::new(Relation::new(csr)), weight, clusters })
     }
@@ -142,7 +152,6 @@ impl Assignment {
     /// # Shapes
     ///
     /// `[N, F]` → `[K, F]` of entries; `[N, F]` → `[B, K, F]` of rows; `[B, N, F]` → `[B, K, F]` padded.
-    #[must_use]
     pub fn reduce(&self, x: &Tensor) -> Tensor {
         match self {
             Self::Entries(e) => spmm(&e.relation, Side::Cols, e.weight.as_ref(), x),
@@ -160,9 +169,10 @@ impl Assignment {
     /// # Panics
     ///
     /// When `S` is not made of [`Entries`]: a soft assignment has no members.
-    #[must_use]
     pub fn reduce_max(&self, x: &Tensor) -> Tensor {
-        let Self::Entries(e) = self else { panic!("the maximum is over the members of clusters: S must be sparse") };
+        let Self::Entries(e) = self else {
+            panic!("the maximum is over the members of clusters: S must be sparse")
+        };
         let by_cluster = e.relation.pattern().transpose();
         let members: Vec<i64> = by_cluster.col().iter().map(|&i| i64::from(i)).collect();
         let members = Tensor::from_slice(&members).to_device(x.device());
@@ -175,7 +185,6 @@ impl Assignment {
     /// # Shapes
     ///
     /// The reverse of [`reduce`](Self::reduce).
-    #[must_use]
     pub fn lift(&self, x: &Tensor) -> Tensor {
         match self {
             Self::Entries(e) => spmm(&e.relation, Side::Rows, e.weight.as_ref(), x),

@@ -67,7 +67,11 @@ pub trait Function: Send + 'static {
 /// # Errors
 ///
 /// When LibTorch refuses, for instance because an output has an integer kind.
-pub fn attach<F: Function>(inputs: &[&Tensor], outputs: &[Tensor], function: F) -> Result<Vec<Tensor>, Error> {
+pub fn attach<F: Function>(
+    inputs: &[&Tensor],
+    outputs: &[Tensor],
+    function: F,
+) -> Result<Vec<Tensor>, Error> {
     let raw_in: Vec<Raw> = inputs.iter().map(|t| t.as_ptr().cast_mut()).collect();
     let raw_out: Vec<Raw> = outputs.iter().map(|t| t.as_ptr().cast_mut()).collect();
     let mut attached = vec![std::ptr::null_mut(); outputs.len()];
@@ -165,5 +169,9 @@ unsafe extern "C" fn drop_state<F: Function>(state: *mut c_void) {
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("panic")
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("panic")
 }

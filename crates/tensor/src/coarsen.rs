@@ -109,8 +109,11 @@ impl Adjacency {
                 let graphs = s.pattern.graphs();
                 let of_edges = s.weights().square();
                 let (kind, device) = s.options;
-                let of_rows = Tensor::zeros([s.pattern.nodes()], (kind, device))
-                    .index_add(0, &s.pattern.row(device), &of_edges);
+                let of_rows = Tensor::zeros([s.pattern.nodes()], (kind, device)).index_add(
+                    0,
+                    &s.pattern.row(device),
+                    &of_edges,
+                );
                 crate::segment::sum(&of_rows.unsqueeze(1), graphs).squeeze_dim(1)
             }
             Self::Dense(p) => p.a.square().sum_dim_intlist([1i64, 2].as_slice(), false, None::<Kind>),

@@ -27,8 +27,8 @@ pub fn collate(data: &dyn Dataset, index: &[usize], device: Device) -> Level {
     let samples: Vec<SampleRef> = index.iter().map(|&i| data.sample(i)).collect();
     let graphs = Segments::of_sizes(samples.iter().map(|s| s.topology.nodes() as u32));
     let blocks: Vec<_> = samples.iter().map(|s| Block::square(s.topology.row_ptr, s.topology.col)).collect();
-    let csr = block_diagonal(&blocks)
-        .expect("samples are well-formed and a batch's edges are counted in 32 bits");
+    let csr =
+        block_diagonal(&blocks).expect("samples are well-formed and a batch's edges are counted in 32 bits");
     let nodes = graphs.rows() as i64;
     let x = stacked(samples.iter().map(|s| s.x.as_slice()), nodes, data.info().features as i64);
     let attr = (data.info().edge_features > 0).then(|| {
@@ -48,7 +48,7 @@ pub fn collate(data: &dyn Dataset, index: &[usize], device: Device) -> Level {
 pub fn classes(data: &dyn Dataset, index: &[usize], device: Device) -> Tensor {
     let class = |&i: &usize| match data.sample(i).y {
         Target::Class(c) => i64::from(c),
-        other => panic!("sample {i} of {} has no class: {other:?}", data.info().name),
+        Target::Real(_) => panic!("sample {i} of {} has no class", data.info().name),
     };
     Tensor::from_slice(&index.iter().map(class).collect::<Vec<_>>()).to_device(device)
 }

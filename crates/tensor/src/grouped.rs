@@ -120,7 +120,8 @@ mod tests {
     #[test]
     fn equals_masked_dense_products() {
         let graphs = Arc::new(Segments::new(vec![0, 2, 2, 5]));
-        let member = Tensor::from_slice2(&[[1f64, 1., 0., 0., 0.], [0.; 5], [0., 0., 1., 1., 1.]]).unsqueeze(2);
+        let member =
+            Tensor::from_slice2(&[[1f64, 1., 0., 0., 0.], [0.; 5], [0., 0., 1., 1., 1.]]).unsqueeze(2);
         let check = |ours: &dyn Fn(&Tensor, &Tensor) -> Tensor,
                      dense: &dyn Fn(&Tensor, &Tensor) -> Tensor,
                      other: &[i64]| {
@@ -142,7 +143,9 @@ mod tests {
         );
         check(
             &|s, z| expand(s, z, &graphs),
-            &|s, z| (&member * s.unsqueeze(0)).matmul(z).sum_dim_intlist([0i64].as_slice(), false, Kind::Double),
+            &|s, z| {
+                (&member * s.unsqueeze(0)).matmul(z).sum_dim_intlist([0i64].as_slice(), false, Kind::Double)
+            },
             &[3, 3, 4],
         );
     }

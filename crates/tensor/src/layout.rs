@@ -64,7 +64,8 @@ pub(crate) fn pad_edges(s: &Sparse, width: i64) -> Padded {
     let first = Tensor::from_slice(&ptr).to_device(device).index_select(0, &graphs.index(device));
     let col = s.pattern.col(device) - first.index_select(0, &s.pattern.col(device));
     let b = graphs.len() as i64;
-    let flat = Tensor::zeros([b * width * width], s.options).index_copy(0, &(row * width + col), &s.weights());
+    let flat =
+        Tensor::zeros([b * width * width], s.options).index_copy(0, &(row * width + col), &s.weights());
     Padded::new(flat.view([b, width, width]), mask(graphs, width, s.options))
 }
 
@@ -87,7 +88,8 @@ pub(crate) fn stack_edges(p: &Padded) -> Sparse {
         row_ptr[i] += row_ptr[i - 1];
     }
     let nodes = graphs.rows();
-    let csr = Csr::new(nodes, nodes, row_ptr, col).expect("entries of a square come row by row, columns ascending");
+    let csr =
+        Csr::new(nodes, nodes, row_ptr, col).expect("entries of a square come row by row, columns ascending");
     let flat = Tensor::from_slice(&flat).to_device(p.a.device());
     let weight = p.a.reshape([b * width * width]).index_select(0, &flat);
     Sparse::new(Arc::new(Pattern::new(csr, graphs)), Some(weight), (p.a.kind(), p.a.device()))

@@ -52,7 +52,11 @@ impl Level {
     #[cfg(debug_assertions)]
     fn check(&self) {
         let size = self.x.size();
-        assert_eq!((self.x.kind(), self.x.device()), self.adj.options(), "x and adj are of one kind and device");
+        assert_eq!(
+            (self.x.kind(), self.x.device()),
+            self.adj.options(),
+            "x and adj are of one kind and device"
+        );
         match &self.adj {
             Adjacency::Sparse(s) => {
                 assert_eq!(size.len(), 2, "x of a sparse level is [N, F], got {size:?}");
@@ -126,7 +130,6 @@ impl Level {
     }
 
     /// Zero in the padded rows of `x`, which has the shape of this level's features but any width.
-    #[must_use]
     pub fn mask_rows(&self, x: Tensor) -> Tensor {
         match self.mask() {
             Some(mask) => x * mask.unsqueeze(-1),

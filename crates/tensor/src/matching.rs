@@ -47,7 +47,9 @@ pub fn plan(pattern: &Arc<Pattern>, options: (Kind, Device), depth: usize, seed:
         let x = Tensor::zeros([adj.pattern.nodes(), 1], options);
         let here = Level::new(x, Adjacency::Sparse(adj));
         let s = Assignment::clusters(&cluster, &here);
-        let Adjacency::Sparse(coarser) = here.adj.coarsen(&s) else { unreachable!("entries give a sparse level") };
+        let Adjacency::Sparse(coarser) = here.adj.coarsen(&s) else {
+            unreachable!("entries give a sparse level")
+        };
         adj = coarser.binary();
         let next = Sparse::new(Arc::clone(&adj.pattern), None, options);
         plan.push(Planned { s, adj: Some(Adjacency::Sparse(next)) });

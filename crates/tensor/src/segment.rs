@@ -193,11 +193,12 @@ mod tests {
         }
     }
 
+    type F<'a> = &'a dyn Fn(&Tensor) -> Tensor;
+
     /// Each backward pass against the one LibTorch derives for the same function of one graph.
     #[test]
     fn gradients_are_those_of_libtorch() {
         let one = Arc::new(Segments::new(vec![0, 5]));
-        type F<'a> = &'a dyn Fn(&Tensor) -> Tensor;
         let pairs: [(F, F); 4] = [
             (&|x| sum(x, &one), &|x| x.sum_dim_intlist([0i64].as_slice(), true, Kind::Double)),
             (&|x| mean(x, &one), &|x| x.mean_dim([0i64].as_slice(), true, Kind::Double)),

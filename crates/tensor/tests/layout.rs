@@ -50,7 +50,14 @@ fn conversion_is_differentiable() {
 /// Every way to change the diagonal and to normalise, times a vector: both layouts, values and gradients.
 #[test]
 fn adjacencies_agree_in_both_layouts() {
-    let loops = [Loops::Keep, Loops::Fill(1.0), Loops::Fill(2.0), Loops::Add(1.0), Loops::Overwrite(1.0), Loops::Remove];
+    let loops = [
+        Loops::Keep,
+        Loops::Fill(1.0),
+        Loops::Fill(2.0),
+        Loops::Add(1.0),
+        Loops::Overwrite(1.0),
+        Loops::Remove,
+    ];
     let norms = [
         Norm::None,
         Norm::Symmetric { floor: 0.0 },
@@ -81,7 +88,14 @@ fn adjacencies_agree_in_both_layouts() {
 fn no_weights_are_unit_weights() {
     let x = noise(&[8, 2], 1);
     let ones = Tensor::ones([10], DOUBLE);
-    for l in [Loops::Keep, Loops::Fill(1.0), Loops::Fill(2.0), Loops::Add(0.5), Loops::Overwrite(3.0), Loops::Remove] {
+    for l in [
+        Loops::Keep,
+        Loops::Fill(1.0),
+        Loops::Fill(2.0),
+        Loops::Add(0.5),
+        Loops::Overwrite(3.0),
+        Loops::Remove,
+    ] {
         let with = |w: Option<&Tensor>| {
             let g = level(&x, w);
             dense_of(&g, g.adj.with_self_loops(l))

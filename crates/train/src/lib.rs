@@ -3,7 +3,7 @@
 //! An [`Experiment`] is data (JSON); [`run()`] turns it into a [`Record`](coarsen_eval::Record): for every split of its
 //! protocol a fresh network is trained and all curves are kept. Everything random comes from named streams of one seed
 //! ([`Streams`]), so that the same experiment gives the same record, bit for bit on a CPU with the same number of
-//! threads, and a random control is paired with its learned twin.
+//! LibTorch threads — however many runs go side by side —, and a random control is paired with its learned twin.
 //!
 //! This crate must not know papers nor tables.
 //!
@@ -13,7 +13,7 @@
 //! | [`config`] | [`TrainConfig`], [`Optimizer`], [`Schedule`] |
 //! | [`task`] | [`Task`], [`Head`], [`GraphClassification`](task::GraphClassification) |
 //! | [`trainer`] | [`fit`], [`Trained`] |
-//! | [`mod@run`] | [`run()`], [`majority`] |
+//! | [`mod@run`] | [`run()`], [`Place`], [`majority`] |
 //! | [`observer`] | [`Observer`], [`EpochScores`] |
 //! | [`seed`] | [`Streams`] |
 //!
@@ -22,7 +22,7 @@
 //! ```
 //! use coarsen_eval::{Environment, Rule};
 //! use coarsen_graph::DataDir;
-//! use coarsen_train::{Checked, Silent, run};
+//! use coarsen_train::{Checked, Place, Silent, run};
 //! use tch::Device;
 //!
 //! let experiment = Checked::parse(
@@ -31,7 +31,8 @@
 //! )?;
 //! let data = DataDir::new("data").load("COMMUNITIES", &experiment.experiment().features)?;
 //! let environment = Environment::host("0.1.0", "2.11.0", "cpu", 1);
-//! let record = run(&experiment, &data, Device::Cpu, environment, None, &mut |_| Ok(()), &mut Silent)?;
+//! let place = Place { device: Device::Cpu, workers: 1, environment };
+//! let record = run(&experiment, &data, &place, None, &mut |_| Ok(()), &mut Silent)?;
 //! println!("test accuracy {:.3}", record.score(Rule::Honest)?.mean);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -52,7 +53,7 @@ pub use config::{Optimizer, Schedule, TrainConfig};
 pub use error::RunError;
 pub use experiment::{Cell, Checked, Experiment};
 pub use observer::{EpochScores, Observer, Silent};
-pub use run::{majority, run};
+pub use run::{Place, majority, run};
 pub use seed::Streams;
 pub use task::{Batch, Head, Order, Task, TaskConfig};
 pub use trainer::{Trained, fit};

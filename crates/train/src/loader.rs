@@ -35,7 +35,13 @@ pub(crate) fn shuffled(index: &[usize], seed: u64) -> Vec<usize> {
 }
 
 /// One batch as the network needs it; `cluster` seeds its host plans.
-pub(crate) fn level(data: &dyn Dataset, index: &[usize], needs: &Needs, cluster: u64, device: Device) -> Level {
+pub(crate) fn level(
+    data: &dyn Dataset,
+    index: &[usize],
+    needs: &Needs,
+    cluster: u64,
+    device: Device,
+) -> Level {
     let level = collate(data, index, device);
     if needs.layout == Layout::Dense {
         return match needs.pad_to {

@@ -17,7 +17,7 @@ pub struct EpochScores {
     pub seconds: f64,
 }
 
-/// Sees a run as it goes, and may end it.
+/// Sees runs as they go, and may end them. Runs may go side by side: every call names its run.
 pub trait Observer {
     /// Run `run` of `runs` begins, with at most `epochs` epochs.
     fn run_started(&mut self, _run: u32, _runs: u32, _epochs: u32) {}

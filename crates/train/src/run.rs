@@ -1,21 +1,38 @@
 //! An experiment becomes a record.
 
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Instant;
 
-use coarsen_eval::{Environment, Outcome, Protocol, Record, Run, metric};
+use coarsen_eval::{Environment, Outcome, Protocol, Record, Run, Split, metric};
 use coarsen_graph::{Dataset, Target};
 use tch::Device;
 
 use crate::error::RunError;
-use crate::experiment::Checked;
-use crate::observer::Observer;
+use crate::experiment::{Checked, Experiment};
+use crate::observer::{EpochScores, Observer};
 use crate::seed::Streams;
+use crate::task::Task;
 use crate::trainer::{Trained, fit};
+
+/// Where an experiment runs.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// Holds the tensors.
+    pub device: Device,
+    /// Runs trained side by side, each on a thread of its own. With one LibTorch thread each (`tch::set_num_threads(1)`)
+    /// the numbers do not depend on how many there are.
+    pub workers: usize,
+    /// Goes into the record.
+    pub environment: Environment,
+}
 
 /// Runs what is missing of an experiment.
 ///
 /// Runs that `previous` holds as finished are kept, failed ones are tried again. `save` is called after every run, so that
-/// an end by force loses at most the running one. A run that diverges is recorded as failed, and the others go on.
+/// an end by force loses at most the running ones. A run that diverges is recorded as failed, and the others go on.
 ///
 /// # Errors
 ///
@@ -24,47 +41,89 @@ use crate::trainer::{Trained, fit};
 pub fn run(
     experiment: &Checked,
     data: &dyn Dataset,
-    device: Device,
-    environment: Environment,
+    place: &Place,
     previous: Option<Record>,
-    save: &mut dyn FnMut(&Record) -> Result<(), RunError>,
-    see: &mut dyn Observer,
+    save: &mut (dyn FnMut(&Record) -> Result<(), RunError> + Send),
+    see: &mut (dyn Observer + Send),
 ) -> Result<Record, RunError> {
     let plan = experiment.experiment();
     let task = plan.task.on(data)?;
     let splits = task.splits(&plan.protocol, plan.seed)?;
     // A configuration that is none must stop everything, not fail run by run.
-    drop(Trained::new(&plan.model, task.as_ref(), 0, device)?);
+    drop(Trained::new(&plan.model, task.as_ref(), 0, place.device)?);
     let runs = splits.len() as u32;
-    let mut record = Record::new(experiment.explicit().clone(), task.metric(), runs, environment);
+    let mut record =
+        Record::new(experiment.explicit().clone(), task.metric(), runs, place.environment.clone());
     for finished in previous.into_iter().flat_map(|previous| previous.runs) {
         if matches!(finished.outcome, Outcome::Done { .. }) && finished.index < runs {
             record.put(finished);
         }
     }
-    for split in &splits {
-        if record.run(split.index).is_some() {
-            continue;
+    let missing: Vec<&Split> = splits.iter().filter(|split| record.run(split.index).is_none()).collect();
+    let shared = Shared { see: Mutex::new(see), kept: Mutex::new((record, save)), next: AtomicUsize::new(0) };
+    let work = || -> Result<(), RunError> {
+        while let Some(split) = missing.get(shared.next.fetch_add(1, Ordering::Relaxed)) {
+            one(plan, task.as_ref(), split, runs, place.device, &shared).inspect_err(|_| {
+                // What has not begun does not begin.
+                shared.next.store(missing.len(), Ordering::Relaxed);
+            })?;
         }
-        see.run_started(split.index, runs, plan.train.epochs);
-        let started = Instant::now();
-        let streams = Streams::new(plan.seed, split.index);
-        let outcome = match fit(&plan.model, &plan.train, task.as_ref(), split, streams, device, see) {
-            Ok(curves) => {
-                let epochs = curves.valid.len() as u32;
-                Outcome::Done { curves, epochs, seconds: started.elapsed().as_secs_f64() }
-            }
-            Err(error @ (RunError::Diverged { .. } | RunError::Torch(_))) => {
-                Outcome::Failed { error: error.to_string() }
-            }
-            Err(error) => return Err(error),
-        };
-        let finished = Run { index: split.index, seed: split.seed, outcome };
-        see.run_finished(&finished);
-        record.put(finished);
-        save(&record)?;
-    }
-    Ok(record)
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let workers = place.workers.clamp(1, missing.len().max(1));
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        let ends: Vec<_> =
+            workers.into_iter().map(|worker| worker.join().unwrap_or_else(|p| resume_unwind(p))).collect();
+        ends.into_iter().collect::<Result<(), RunError>>()
+    })?;
+    Ok(shared.kept.into_inner().unwrap_or_else(PoisonError::into_inner).0)
+}
+
+/// What the workers share: who watches, what is kept, and which run is next.
+struct Shared<'a> {
+    see: Mutex<&'a mut (dyn Observer + Send)>,
+    #[allow(clippy::type_complexity)] // a record and what saves it
+    kept: Mutex<(Record, &'a mut (dyn FnMut(&Record) -> Result<(), RunError> + Send))>,
+    next: AtomicUsize,
+}
+
+fn one(
+    plan: &Experiment,
+    task: &dyn Task,
+    split: &Split,
+    runs: u32,
+    device: Device,
+    shared: &Shared,
+) -> Result<(), RunError> {
+    locked(&shared.see).run_started(split.index, runs, plan.train.epochs);
+    let started = Instant::now();
+    let mut each_epoch = |epoch: u32, scores: &EpochScores| {
+        let mut see = locked(&shared.see);
+        see.epoch(split.index, epoch, scores);
+        !see.interrupted()
+    };
+    let streams = Streams::new(plan.seed, split.index);
+    let outcome = match fit(&plan.model, &plan.train, task, split, streams, device, &mut each_epoch) {
+        Ok(curves) => {
+            let epochs = curves.valid.len() as u32;
+            Outcome::Done { curves, epochs, seconds: started.elapsed().as_secs_f64() }
+        }
+        Err(error @ (RunError::Diverged { .. } | RunError::Torch(_))) => {
+            Outcome::Failed { error: error.to_string() }
+        }
+        Err(error) => return Err(error),
+    };
+    let finished = Run { index: split.index, seed: split.seed, outcome };
+    locked(&shared.see).run_finished(&finished);
+    let mut kept = locked(&shared.kept);
+    kept.0.put(finished);
+    let (record, save) = &mut *kept;
+    save(record)
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The baseline beside every table: the test accuracy of always answering the commonest class of the training samples, one

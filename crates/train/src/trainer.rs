@@ -12,7 +12,7 @@ use tch::{Device, Kind, Tensor, no_grad};
 use crate::config::{Optimizer, TrainConfig};
 use crate::early_stop::EarlyStop;
 use crate::error::RunError;
-use crate::observer::{EpochScores, Observer};
+use crate::observer::EpochScores;
 use crate::schedule::Rate;
 use crate::seed::Streams;
 use crate::task::{Batch, Head, Order, Score, Task};
@@ -69,9 +69,11 @@ impl Trained {
 
 /// Trains a fresh network on one split. All curves are logged in every epoch; nothing reads the test curve here.
 ///
+/// `each_epoch` gets the epoch, counted from 1, and what was measured in it; training ends when it answers `false`.
+///
 /// # Errors
 ///
-/// [`RunError::Diverged`] when the loss is no finite number, [`RunError::Interrupted`] when the observer says so, or what
+/// [`RunError::Diverged`] when the loss is no finite number, [`RunError::Interrupted`] when `each_epoch` says so, or what
 /// making the network gives.
 pub fn fit(
     model: &Value,
@@ -80,7 +82,7 @@ pub fn fit(
     split: &Split,
     streams: Streams,
     device: Device,
-    see: &mut dyn Observer,
+    each_epoch: &mut dyn FnMut(u32, &EpochScores) -> bool,
 ) -> Result<Curves, RunError> {
     let trained = Trained::new(model, task, streams.init(), device)?;
     let needs = trained.model.needs();
@@ -116,8 +118,7 @@ pub fn fit(
             test: test.metric,
             seconds: started.elapsed().as_secs_f64(),
         };
-        see.epoch(split.index, epoch, &scores);
-        if see.interrupted() {
+        if !each_epoch(epoch, &scores) {
             return Err(RunError::Interrupted);
         }
         if stop.stops_after(valid.metric) {

@@ -6,7 +6,9 @@ use coarsen_tensor::{Adjacency, Assignment};
 use serde_json::json;
 use tch::{Kind, Tensor};
 
-use crate::batch::{EDGE, FEATURES, Graph, HOUSE, NOTHING, POINT, SQUARE, STAR, batch, close, dims, operator};
+use crate::batch::{
+    EDGE, FEATURES, Graph, HOUSE, NOTHING, POINT, SQUARE, STAR, batch, close, dims, operator,
+};
 
 fn finite(t: &Tensor) -> bool {
     t.isfinite().all().int64_value(&[]) == 1

@@ -44,7 +44,12 @@ fn means_are_over_members() {
     let pooled = pool.pool(&g, Ctx::eval());
     let edge = g.x.narrow(0, 0, 2).mean_dim([0i64].as_slice(), true, None);
     close("mean", &pooled.level.x, &Tensor::cat(&[edge, g.x.narrow(0, 2, 1)], 0), 1e-12);
-    close("lift", &pool.lift(&pooled.level.x, &pooled.selection).narrow(0, 0, 1), &pooled.level.x.narrow(0, 0, 1), 0.0);
+    close(
+        "lift",
+        &pool.lift(&pooled.level.x, &pooled.selection).narrow(0, 0, 1),
+        &pooled.level.x.narrow(0, 0, 1),
+        0.0,
+    );
 }
 
 #[test]

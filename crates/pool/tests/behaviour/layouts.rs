@@ -40,7 +40,7 @@ fn step(kind: Kind, layout: Layout) -> (Vec<Tensor>, Vec<Tensor>) {
     let losses = [link(&g, &s, &coarse), entropy(&g, &s)];
     let Adjacency::Dense(a) = coarse else { panic!("a soft assignment gives a dense level") };
     let [link, entropy] = losses;
-    let values = vec![s.reduce(&g.x), a.a, link, entropy];
+    let values = [s.reduce(&g.x), a.a, link, entropy];
 
     let probe = |t: &Tensor| Stream::new(9).normal(&t.size(), 0.0, 1.0, (kind, Device::Cpu));
     let parts: Vec<Tensor> = values.iter().map(|t| (t * probe(t)).sum(None)).collect();
@@ -95,7 +95,11 @@ fn the_whole_operator_agrees_in_both_layouts() {
             let mut named: Vec<(String, Tensor)> = store.variables().into_iter().collect();
             named.sort_by(|a, b| a.0.cmp(&b.0));
             let trained = named.into_iter().filter(|(_, t)| t.requires_grad());
-            values.into_iter().map(|v| ("value".to_owned(), v)).chain(trained.map(|(n, t)| (n, t.grad()))).collect()
+            values
+                .into_iter()
+                .map(|v| ("value".to_owned(), v))
+                .chain(trained.map(|(n, t)| (n, t.grad())))
+                .collect()
         };
         let (ragged, padded): (Vec<_>, Vec<_>) = (run(Layout::Sparse), run(Layout::Dense));
         for ((name, a), (_, b)) in ragged.iter().zip(&padded) {

@@ -107,8 +107,7 @@ pub(crate) fn compare_edges(case: &Case, level: &Level) -> Option<Tensor> {
     let target = Vec::<i64>::try_from(a.pattern.row(Device::Cpu)).expect("indices");
     let mut order: Vec<usize> = (0..source.len()).collect();
     order.sort_by_key(|&e| (source[e], target[e]));
-    let flat: Vec<i64> =
-        order.iter().map(|&e| source[e]).chain(order.iter().map(|&e| target[e])).collect();
+    let flat: Vec<i64> = order.iter().map(|&e| source[e]).chain(order.iter().map(|&e| target[e])).collect();
     let got = ArrayD::from_shape_vec(IxDyn(&[2, order.len()]), flat).expect("two rows");
     assert_equal(case, "out.edge_index", got.view(), case.int("out.edge_index").view());
 

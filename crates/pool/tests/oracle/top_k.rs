@@ -19,7 +19,9 @@ fn agrees_with_pyg() {
 fn keep(config: &Value) -> Value {
     match (&config["min_score"], &config["ratio"]) {
         (Value::Number(least), Value::Null) => json!({"min-score": least}),
-        (Value::Null, Value::Number(ratio)) if ratio.as_f64().is_some_and(|r| r < 1.0) => json!({"ratio": ratio}),
+        (Value::Null, Value::Number(ratio)) if ratio.as_f64().is_some_and(|r| r < 1.0) => {
+            json!({"ratio": ratio})
+        }
         (Value::Null, Value::Number(count)) => json!({"count": count}),
         other => panic!("neither a ratio nor a least score: {other:?}"),
     }

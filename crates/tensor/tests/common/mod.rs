@@ -75,6 +75,9 @@ pub(crate) fn differentiable(inputs: &[&Tensor], f: &dyn Fn(&[Tensor]) -> Tensor
         };
         let want = (value(1.0) - value(-1.0)) / (2.0 * step);
         let got = (gradient * direction).sum(Kind::Double).double_value(&[]);
-        assert!((got - want).abs() <= 1e-6 * want.abs().max(1.0), "input {i}: got {got}, finite difference {want}");
+        assert!(
+            (got - want).abs() <= 1e-6 * want.abs().max(1.0),
+            "input {i}: got {got}, finite difference {want}"
+        );
     }
 }

@@ -127,7 +127,8 @@ impl Task for GraphClassification<'_> {
 
     fn measure(&self, predictions: &Tensor, targets: &Tensor) -> Result<f64, RunError> {
         let classes = predictions.size()[1] as usize;
-        let logits: Vec<f64> = predictions.to_device(Device::Cpu).to_kind(Kind::Double).view(-1).try_into()?;
+        let logits: Vec<f64> =
+            predictions.to_device(Device::Cpu).to_kind(Kind::Double).view(-1).try_into()?;
         let labels: Vec<i64> = targets.to_device(Device::Cpu).try_into()?;
         let labels: Vec<u32> = labels.into_iter().map(|c| c as u32).collect();
         Ok(metric::accuracy(&logits, classes, &labels)?)

@@ -1,0 +1,73 @@
+//! Laws of [`Conv`].
+
+use coarsen_nn::{Conv, Ctx, Dims};
+use coarsen_pool::Invariance;
+use coarsen_tensor::Level;
+
+use crate::case::Direction;
+use crate::check::{self, Law, Promise};
+use crate::compare::require;
+use crate::error::Broken;
+use crate::laws::Laws;
+use crate::seen::Seen;
+use crate::shared;
+use crate::subject::{Make, Subject, padding, rows};
+
+impl Subject for dyn Conv {
+    const DIRECTION: Direction = Direction::Any;
+
+    fn see(&self, g: &Level, ctx: Ctx) -> Seen {
+        let y = self.forward(g, ctx);
+        let zeros = padding(g, &y).into_iter().map(|y| ("a padded row".to_owned(), y)).collect();
+        Seen { nodes: vec![("x".to_owned(), rows(g, &y))], zeros, ..Seen::default() }
+    }
+
+    fn malformed(&self, g: &Level, _: &Dims, ctx: Ctx) -> Result<(), String> {
+        let y = self.forward(g, ctx);
+        let want = [g.x.size()[0], self.out_features()];
+        require(y.size() == want, || format!("shape {:?} in place of {want:?}", y.size()))?;
+        require(y.kind() == g.x.kind(), || format!("{:?} in place of {:?}", y.kind(), g.x.kind()))
+    }
+}
+
+const LAWS: &[Law<dyn Conv>] = &[
+    Law { name: "well_formed", promise: Promise::Always, holds: shared::well_formed },
+    Law { name: "finite", promise: Promise::Always, holds: shared::finite },
+    Law { name: "repeatable", promise: Promise::Always, holds: shared::repeatable },
+    Law { name: "equivariant", promise: Promise::Order, holds: equivariant },
+    Law { name: "batch_independent", promise: Promise::Batch, holds: shared::batch_independent },
+    Law { name: "padding_inert", promise: Promise::Padding, holds: shared::padding_inert },
+    Law { name: "layouts_agree", promise: Promise::Always, holds: shared::layouts_agree },
+    Law { name: "every_parameter_learns", promise: Promise::Always, holds: shared::every_parameter_learns },
+];
+
+/// Holds a convolution to all laws: `well_formed`, `finite`, `repeatable`, `equivariant`, `batch_independent`, `padding_inert`,
+/// `layouts_agree`, `every_parameter_learns`.
+///
+/// # Errors
+///
+/// The first law that does not hold.
+///
+/// # Examples
+///
+/// ```
+/// use coarsen_laws::{Laws, conv};
+/// use coarsen_nn::{Config, conv::GcnConfig};
+///
+/// let laws = Laws { cases: 4, ..Laws::default() };
+/// conv::check(|params, dims| Box::new(GcnConfig::default().init(params, dims)), &laws)?;
+/// # Ok::<(), coarsen_laws::Broken>(())
+/// ```
+pub fn check(make: impl Fn(&coarsen_nn::Params, &Dims) -> Box<dyn Conv>, laws: &Laws) -> Result<(), Broken> {
+    check::check(LAWS, &make, Invariance::Exact, laws)
+}
+
+/// Renumbering the nodes of a graph renumbers the rows of the output, and nothing else; gradients of features and parameters
+/// alike.
+///
+/// # Errors
+///
+/// [`Broken::Counterexample`] with the smallest batch found.
+pub fn equivariant(make: &Make<dyn Conv>, laws: &Laws) -> Result<(), Broken> {
+    shared::order("equivariant", make, laws)
+}

@@ -1,0 +1,133 @@
+//! Laws of [`Model`].
+
+use coarsen_model::Model;
+use coarsen_nn::{Ctx, Dims, Params};
+use coarsen_pool::Invariance;
+use coarsen_tensor::{Layout, Level};
+
+use crate::case::{Direction, cases};
+use crate::check::{self, Law, Promise};
+use crate::compare::{finite, require};
+use crate::error::Broken;
+use crate::laws::Laws;
+use crate::seen::Seen;
+use crate::shared;
+use crate::subject::{Built, Make, Subject, rows};
+
+impl Subject for dyn Model {
+    const DIRECTION: Direction = Direction::Undirected;
+
+    /// The level as the network [needs](Model::needs) it: a law never sees more of a model than a loader would.
+    fn see(&self, g: &Level, ctx: Ctx) -> Seen {
+        let g = ready(self, g);
+        let output = self.forward(&g, ctx);
+        let named = |name: &str, t| (name.to_owned(), t);
+        let graphs = output.graphs.map(|t| named("graphs", t)).into_iter();
+        Seen {
+            nodes: output.nodes.map(|t| named("nodes", rows(&g, &t))).into_iter().collect(),
+            graphs: graphs.chain(output.logits.map(|t| named("logits", t))).collect(),
+            losses: output.losses,
+            ..Seen::default()
+        }
+    }
+
+    fn malformed(&self, g: &Level, _: &Dims, ctx: Ctx) -> Result<(), String> {
+        let g = ready(self, g);
+        let output = self.forward(&g, ctx);
+        let of_task = output.logits.as_ref().or(output.graphs.as_ref()).or(output.nodes.as_ref());
+        require(of_task.is_some(), || "no nodes, no graphs and no logits come out".to_owned())?;
+        for (name, y) in [("graphs", &output.graphs), ("logits", &output.logits)] {
+            let Some(y) = y else { continue };
+            let want = [g.graphs(), self.out_features()];
+            require(y.size() == want, || format!("{name} of shape {:?} in place of {want:?}", y.size()))?;
+        }
+        if let Some(y) = &output.nodes {
+            let (got, want) = (y.size(), g.x.size());
+            let fits = got.len() == want.len() && got[..got.len() - 1] == want[..want.len() - 1];
+            require(fits, || format!("nodes of shape {got:?} for features of shape {want:?}"))?;
+        }
+        output.losses.iter().try_for_each(|loss| {
+            require(loss.value.numel() == 1, || format!("loss {} is no scalar", loss.name))?;
+            require(loss.weight.is_finite(), || format!("loss {} weighs {}", loss.name, loss.weight))?;
+            finite(&format!("loss {}", loss.name), &loss.value)
+        })
+    }
+}
+
+fn ready(model: &dyn Model, g: &Level) -> Level {
+    let needs = model.needs();
+    match (needs.pad_to, needs.layout, g.layout()) {
+        (Some(width), Layout::Dense, Layout::Sparse) => g.padded(width),
+        _ => g.to_layout(needs.layout),
+    }
+}
+
+const LAWS: &[Law<dyn Model>] = &[
+    Law { name: "well_formed", promise: Promise::Always, holds: shared::well_formed },
+    Law { name: "finite", promise: Promise::Always, holds: shared::finite },
+    Law { name: "repeatable", promise: Promise::Always, holds: shared::repeatable },
+    Law { name: "tracing_changes_nothing", promise: Promise::Always, holds: tracing_changes_nothing },
+    Law { name: "invariant", promise: Promise::Order, holds: invariant },
+    Law { name: "batch_independent", promise: Promise::Batch, holds: shared::batch_independent },
+    Law { name: "padding_inert", promise: Promise::Padding, holds: shared::padding_inert },
+    Law { name: "layouts_agree", promise: Promise::Always, holds: shared::layouts_agree },
+    Law { name: "every_parameter_learns", promise: Promise::Always, holds: shared::every_parameter_learns },
+];
+
+/// Holds a network to all laws: `well_formed`, `finite`, `repeatable`, `tracing_changes_nothing`, `invariant`, `batch_independent`,
+/// `padding_inert`, `layouts_agree`, `every_parameter_learns`.
+///
+/// The guarantee is that of its weakest pooling operator. Auxiliary losses that are means may be means over any level: of a batch
+/// they must lie between those of its graphs.
+///
+/// # Errors
+///
+/// The first law that does not hold, or one that is declared broken and holds.
+///
+/// # Examples
+///
+/// ```
+/// use coarsen_laws::{Laws, model};
+/// use coarsen_model::FlatConfig;
+/// use coarsen_pool::Invariance;
+///
+/// let laws = Laws { cases: 2, ..Laws::default() };
+/// let config = FlatConfig { hidden: 4, layers: 1, ..FlatConfig::default() };
+/// model::check(|params, dims| Box::new(config.build("mine", params, dims).unwrap()), Invariance::Exact, &laws)?;
+/// # Ok::<(), coarsen_laws::Broken>(())
+/// ```
+pub fn check(
+    make: impl Fn(&Params, &Dims) -> Box<dyn Model>,
+    invariance: Invariance,
+    laws: &Laws,
+) -> Result<(), Broken> {
+    check::check(LAWS, &make, invariance, laws)
+}
+
+/// Renumbering the nodes of a graph renumbers the rows of what is said of nodes, and changes nothing else.
+///
+/// # Errors
+///
+/// [`Broken::Counterexample`] with the smallest batch found.
+pub fn invariant(make: &Make<dyn Model>, laws: &Laws) -> Result<(), Broken> {
+    shared::order("invariant", make, laws)
+}
+
+/// A pass that keeps traces gives the same bits, and finite traces; one that does not keeps none.
+///
+/// # Errors
+///
+/// [`Broken::Counterexample`] with the smallest batch found.
+pub fn tracing_changes_nothing(make: &Make<dyn Model>, laws: &Laws) -> Result<(), Broken> {
+    let exact = Laws { tolerance: 0.0, ..laws.clone() };
+    laws.hold("tracing_changes_nothing", &cases(laws, Direction::Undirected), |case| {
+        let built = Built::new(make, &case.dims(), case.seed);
+        let ctx = Ctx { train: false, ..case.ctx };
+        let g = case.level();
+        let seen = built.see(&g, ctx.traced());
+        seen.agrees(&built.see(&g, ctx), &exact)?;
+        let forward = |ctx| built.module.forward(&ready(built.module.as_ref(), &g), ctx).traces;
+        require(forward(ctx).is_empty(), || "traces are kept unasked".to_owned())?;
+        forward(ctx.traced()).iter().try_for_each(|trace| finite(&trace.name, &trace.value))
+    })
+}

@@ -1,0 +1,167 @@
+//! Laws of [`Pool`].
+
+mod shape;
+
+use coarsen_nn::{Ctx, Dims, Params};
+use coarsen_pool::{Invariance, Pool, Scores};
+use coarsen_tensor::{Adjacency, Assignment, Level};
+use tch::Tensor;
+
+use crate::block::blocks;
+use crate::case::{Direction, cases};
+use crate::check::{self, Law, Promise};
+use crate::compare::{close, require, zero};
+use crate::error::Broken;
+use crate::laws::Laws;
+use crate::seen::{Counted, Seen};
+use crate::shared;
+use crate::subject::{Built, Make, Subject, padding, rows};
+
+impl Subject for dyn Pool {
+    const DIRECTION: Direction = Direction::Undirected;
+
+    /// The coarser graphs, the score, `Z` and a soft `S` of every node, the coarser features lifted, and the losses.
+    fn see(&self, g: &Level, ctx: Ctx) -> Seen {
+        let g = g.to_layout(self.layouts(g.layout()).0);
+        let pooled = self.pool(&g, ctx);
+        let selection = &pooled.selection;
+        let sizes: Vec<u32> = g.segments().sizes().collect();
+        let lifted = self.lift(&pooled.level.x, selection);
+
+        let mut of_nodes = vec![("lifted x".to_owned(), rows(&g, &lifted))];
+        match self.scores() {
+            Scores::Nothing => {}
+            Scores::Nodes => of_nodes.push(("score".to_owned(), rows(&g, &pooled.score.unsqueeze(-1)))),
+            Scores::Clusters(_) => of_nodes.push(("score".to_owned(), rows(&g, &pooled.score))),
+        }
+        of_nodes.extend(selection.z.as_ref().map(|z| ("Z".to_owned(), rows(&g, z))));
+        let mut zeros: Vec<(String, Tensor)> = Vec::new();
+        zeros.extend(padding(&g, &lifted).map(|t| ("a padded row of lifted x".to_owned(), t)));
+        if let Assignment::Rows { s, .. } | Assignment::Padded { s } = &selection.s {
+            of_nodes.push(("S".to_owned(), rows(&g, s)));
+            zeros.extend(padding(&g, s).map(|t| ("a padded row of S".to_owned(), t)));
+        }
+        Seen {
+            nodes: of_nodes,
+            blocks: blocks(&pooled.level, &selection.s, &sizes),
+            counted: Some(Counted { nodes: sizes.iter().map(|&n| i64::from(n)).sum(), edges: edges(&g) }),
+            zeros,
+            losses: pooled.selection.losses,
+            ..Seen::default()
+        }
+    }
+
+    fn malformed(&self, g: &Level, dims: &Dims, ctx: Ctx) -> Result<(), String> {
+        shape::malformed(self, g, dims, ctx)
+    }
+}
+
+fn edges(g: &Level) -> i64 {
+    match &g.adj {
+        Adjacency::Sparse(a) => a.pattern.edges(),
+        Adjacency::Dense(a) => a.a.detach().count_nonzero(None).int64_value(&[]),
+    }
+}
+
+const LAWS: &[Law<dyn Pool>] = &[
+    Law { name: "well_formed", promise: Promise::Always, holds: shared::well_formed },
+    Law { name: "finite", promise: Promise::Always, holds: shared::finite },
+    Law { name: "repeatable", promise: Promise::Always, holds: shared::repeatable },
+    Law { name: "connect_keeps_symmetry", promise: Promise::Always, holds: connect_keeps_symmetry },
+    Law { name: "lift_returns_to_the_nodes", promise: Promise::Always, holds: lift_returns_to_the_nodes },
+    Law { name: "invariant", promise: Promise::Order, holds: invariant },
+    Law { name: "batch_independent", promise: Promise::Batch, holds: shared::batch_independent },
+    Law { name: "padding_inert", promise: Promise::Padding, holds: shared::padding_inert },
+    Law { name: "layouts_agree", promise: Promise::Always, holds: shared::layouts_agree },
+    Law { name: "every_parameter_learns", promise: Promise::Always, holds: shared::every_parameter_learns },
+];
+
+/// Holds a pooling operator to all laws: `well_formed`, `finite`, `repeatable`, `connect_keeps_symmetry`, `lift_returns_to_the_nodes`,
+/// `invariant`, `batch_independent`, `padding_inert`, `layouts_agree`, `every_parameter_learns`.
+///
+/// What `invariance` says is taken at its word: a seeded operator is not held to `invariant`; of a broken law a counterexample is
+/// looked for, and finding none is an error as well. Features never tie inside a graph.
+///
+/// A law that the operator does not promise is left out by name, [`Laws::without`]: `layouts_agree` where the two layouts mean
+/// different things, `every_parameter_learns` under a random control, whose operator has parameters that decide nothing.
+///
+/// # Errors
+///
+/// The first law that does not hold, or one that is declared broken and holds.
+///
+/// # Examples
+///
+/// ```
+/// use coarsen_laws::{Laws, pool};
+/// use coarsen_nn::Config;
+/// use coarsen_pool::{Invariance, TopKConfig};
+///
+/// let laws = Laws { cases: 4, ..Laws::default() };
+/// pool::check(|params, dims| Box::new(TopKConfig::default().init(params, dims)), Invariance::UpToTies, &laws)?;
+/// # Ok::<(), coarsen_laws::Broken>(())
+/// ```
+pub fn check(
+    make: impl Fn(&Params, &Dims) -> Box<dyn Pool>,
+    invariance: Invariance,
+    laws: &Laws,
+) -> Result<(), Broken> {
+    check::check(LAWS, &make, invariance, laws)
+}
+
+/// Renumbering the nodes of a graph renumbers scores, `S` and lifted features, and leaves the coarser graphs as they are: sparse ones
+/// up to the order of their nodes, dense ones slot by slot.
+///
+/// # Errors
+///
+/// [`Broken::Counterexample`] with the smallest batch found.
+pub fn invariant(make: &Make<dyn Pool>, laws: &Laws) -> Result<(), Broken> {
+    shared::order("invariant", make, laws)
+}
+
+/// What is symmetric stays so: `A = Aᵀ` gives `A' = A'ᵀ`, to [`Laws::tolerance`].
+///
+/// # Errors
+///
+/// [`Broken::Counterexample`] with the smallest batch found.
+pub fn connect_keeps_symmetry(make: &Make<dyn Pool>, laws: &Laws) -> Result<(), Broken> {
+    laws.hold("connect_keeps_symmetry", &cases(laws, Direction::Undirected), |case| {
+        let built = Built::new(make, &case.dims(), case.seed);
+        let seen = built.see(&case.level(), case.ctx);
+        seen.blocks
+            .iter()
+            .try_for_each(|block| close("A' transposed", &block.a.transpose(0, 1), &block.a, laws.tolerance))
+    })
+}
+
+/// Lifting any features of the coarser level gives every node of the level a row, and zeros to nodes that are in no cluster.
+///
+/// # Errors
+///
+/// [`Broken::Counterexample`] with the smallest batch found.
+pub fn lift_returns_to_the_nodes(make: &Make<dyn Pool>, laws: &Laws) -> Result<(), Broken> {
+    const WIDTH: i64 = 2;
+    laws.hold("lift_returns_to_the_nodes", &cases(laws, Direction::Undirected), |case| {
+        let built = Built::new(make, &case.dims(), case.seed);
+        let g = case.level();
+        let g = g.to_layout(built.module.layouts(g.layout()).0);
+        let pooled = built.module.pool(&g, case.ctx);
+        let mut shape = pooled.level.x.size();
+        let mut want = g.x.size();
+        let last = shape.len() - 1;
+        shape[last] = WIDTH;
+        *want.last_mut().expect("x has at least two dimensions") = WIDTH;
+        let lifted = built.module.lift(&Tensor::ones(shape, g.options()), &pooled.selection);
+        require(lifted.size() == want, || format!("shape {:?} in place of {want:?}", lifted.size()))?;
+        padding(&g, &lifted).map_or(Ok(()), |t| zero("a padded row", &t))?;
+        dropped(&pooled.selection.s)
+            .map_or(Ok(()), |nodes| zero("a dropped node", &lifted.index_select(0, &nodes)))
+    })
+}
+
+/// The nodes in no cluster of a sparse `S`.
+fn dropped(s: &Assignment) -> Option<Tensor> {
+    let Assignment::Entries(e) = s else { return None };
+    let row_ptr = e.relation.csr().row_ptr();
+    let none = (0..row_ptr.len() - 1).filter(|&i| row_ptr[i] == row_ptr[i + 1]);
+    Some(Tensor::from_slice(&none.map(|i| i as i64).collect::<Vec<_>>()))
+}

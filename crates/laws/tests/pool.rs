@@ -1,0 +1,106 @@
+//! Every row of `POOLS` obeys the laws of pooling operators, and so does every control of it.
+
+use coarsen_laws::{Laws, config, pool};
+use coarsen_nn::{Dims, Params};
+use coarsen_pool::{Control, Invariance, POOLS, find, invariance};
+use serde_json::{Value, json};
+use tch::{Device, nn::VarStore};
+
+/// Settings beside the defaults.
+fn variants() -> Vec<Value> {
+    vec![
+        json!({"kind": "diffpool", "ratio": 1.0, "cap": 5, "layers": 1, "hidden": 5, "norm": "none", "conv": {"kind": "gcn"}}),
+        json!({"kind": "diffpool", "ratio": 0.5, "hidden": 5, "losses": "none", "norm": "before", "conv": {"kind": "gin"}}),
+        json!({"kind": "graclus", "reduce": "mean"}),
+        json!({"kind": "top-k", "keep": {"ratio": 0.8}, "multiplier": 2.0}),
+        json!({"kind": "top-k", "keep": {"count": 2}}),
+        json!({"kind": "top-k", "keep": {"min-score": 0.2}}),
+    ]
+}
+
+fn obeys(config: &Value, guarantee: Invariance, laws: &Laws) {
+    let make = |p: &Params, dims: &Dims| coarsen_pool::pool(config, p, dims).expect("a valid configuration");
+    pool::check(make, guarantee, laws).unwrap_or_else(|broken| panic!("{config}: {broken}"));
+}
+
+#[test]
+fn every_row() {
+    let laws = Laws::default().remembered(file!());
+    for spec in POOLS {
+        obeys(&(spec.example)(), spec.invariance, &laws);
+    }
+}
+
+#[test]
+fn every_variant() {
+    let laws = Laws::default().remembered(file!());
+    for config in variants() {
+        obeys(&config, invariance(&config).expect("a known kind"), &laws);
+    }
+}
+
+/// All of [`Control`]: another one does not compile until it is listed.
+fn controls() -> [Control; 4] {
+    let listed = |control| match control {
+        Control::Normal | Control::Uniform | Control::Bernoulli | Control::Invariant => control,
+    };
+    [Control::Normal, Control::Uniform, Control::Bernoulli, Control::Invariant].map(listed)
+}
+
+/// The rows that score something, each under each control.
+fn controlled() -> Vec<Value> {
+    let store = VarStore::new(Device::Cpu);
+    let dims = Dims::new(3, 3).with_sizes([4]);
+    let mut configs = Vec::new();
+    for (r, spec) in POOLS.iter().enumerate() {
+        for (c, control) in controls().into_iter().enumerate() {
+            let mut config = (spec.example)();
+            config["control"] = json!(control);
+            let params = Params::new(&store.root(), 0).sub(format!("{r} {c}"));
+            match coarsen_pool::pool(&config, &params, &dims) {
+                Ok(_) => configs.push(config),
+                Err(error) => assert!(error.to_string().contains("`control` must be absent"), "{error}"),
+            }
+        }
+    }
+    configs
+}
+
+#[test]
+fn every_control_of_every_row() {
+    // The operator's own parameters are made, so that it starts as its learned twin does, and decide nothing.
+    let laws = Laws::default().remembered(file!()).without("every_parameter_learns");
+    let configs = controlled();
+    assert!(configs.len() >= 12, "DiffPool twice and Top-k are scored: {configs:?}");
+    for config in configs {
+        // PyG's losses, which are what depends on padding and batch, are dropped with the rest.
+        let guarantee = match invariance(&config).expect("a known kind") {
+            Invariance::Broken(_) if config["control"] == "invariant" => Invariance::Exact,
+            Invariance::Broken(_) => Invariance::Seeded,
+            guarantee => guarantee,
+        };
+        obeys(&config, guarantee, &laws);
+    }
+}
+
+#[test]
+fn every_configuration() {
+    for spec in POOLS {
+        config::check(spec.name, &(spec.example)(), &spec.build).unwrap_or_else(|broken| panic!("{broken}"));
+    }
+    let controlled = json!({"kind": "top-k", "control": "normal", "keep": {"ratio": 0.5}, "multiplier": 1.0});
+    config::unknown_key_refused(&controlled, &coarsen_pool::pool).unwrap_or_else(|broken| panic!("{broken}"));
+}
+
+#[test]
+fn the_losses_of_pyg_are_all_that_its_row_breaks() {
+    let spec = find("diffpool-pyg").expect("a row");
+    assert_eq!(spec.invariance, Invariance::Broken(&["padding", "batch"]));
+    let exact = pool::check(
+        |p, dims| (spec.build)(&(spec.example)(), p, dims).expect("a valid example"),
+        Invariance::Exact,
+        &Laws::default(),
+    );
+    let message = exact.expect_err("it breaks laws").to_string();
+    assert!(message.contains("batch_independent does not hold: loss "), "{message}");
+}

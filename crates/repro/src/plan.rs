@@ -1,0 +1,227 @@
+//! Plans: the experiments that a suite stands for.
+
+use anyhow::{Context as _, Result};
+use coarsen_eval::Protocol;
+use coarsen_graph::registry;
+use coarsen_train::Checked;
+use serde_json::{Value, json};
+
+use crate::suite::{Column, Method, Name, Suite, TableSpec};
+
+/// The key of the row that has learned nothing.
+const MAJORITY: &str = "majority";
+
+/// What the user chose.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Choice {
+    pub(crate) suite: Name,
+    /// Generated data in place of the published sets.
+    pub(crate) builtin: bool,
+    /// Repeats of holdouts, in place of the suite's number.
+    pub(crate) seeds: Option<u32>,
+}
+
+/// A suite, experiment by experiment.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) suite: Suite,
+    pub(crate) tables: Vec<TablePlan>,
+    /// Whether all its data is generated.
+    pub(crate) builtin: bool,
+    /// The first part of the records' paths, and the name of the pages.
+    pub(crate) name: String,
+}
+
+/// A table, cell by cell.
+#[derive(Debug)]
+pub(crate) struct TablePlan {
+    /// Place of its description in the suite.
+    pub(crate) place: usize,
+    pub(crate) methods: Vec<Method>,
+    pub(crate) columns: Vec<ColumnPlan>,
+}
+
+/// A data set of a table and what is to be known of it.
+#[derive(Debug)]
+pub(crate) struct ColumnPlan {
+    pub(crate) column: Column,
+    /// The yardstick: always the commonest class.
+    pub(crate) majority: Checked,
+    /// An experiment for every method.
+    pub(crate) experiments: Vec<Checked>,
+}
+
+impl ColumnPlan {
+    /// What an epoch costs, in nodes, as far as the registry tells.
+    pub(crate) fn cost(&self) -> f64 {
+        let published = registry::find(&self.column.dataset).map(|spec| spec.published).ok();
+        let nodes = published.and_then(|p| Some(p.graphs? as f64 * p.nodes_mean?));
+        nodes.unwrap_or(10_000.0)
+    }
+
+    /// All experiments, the yardstick first.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Checked> {
+        std::iter::once(&self.majority).chain(&self.experiments)
+    }
+}
+
+impl Plan {
+    /// The plan of a suite.
+    pub(crate) fn new(choice: Choice) -> Result<Self> {
+        let suite = Suite::load(choice.suite)?;
+        let smoke = suite.tables.iter().all(|table| table.columns.is_empty());
+        let name = choice.suite.text();
+        let mut tables = Vec::new();
+        for (place, spec) in suite.tables.iter().enumerate() {
+            let columns = if choice.builtin || smoke { &spec.builtin } else { &spec.columns };
+            if columns.is_empty() {
+                continue;
+            }
+            let methods = spec.methods()?;
+            let columns = columns
+                .iter()
+                .map(|column| column_plan(name, spec, &methods, column, choice.seeds))
+                .collect::<Result<_>>()
+                .with_context(|| format!("suite {name}, table {}", spec.id))?;
+            tables.push(TablePlan { place, methods, columns });
+        }
+        let builtin = choice.builtin || smoke;
+        let name = if choice.builtin && !smoke { format!("{name}-builtin") } else { name.to_owned() };
+        Ok(Self { suite, tables, builtin, name })
+    }
+
+    /// The description of a table.
+    pub(crate) fn spec(&self, table: &TablePlan) -> &TableSpec {
+        &self.suite.tables[table.place]
+    }
+
+    /// All experiments.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Checked> {
+        self.tables.iter().flat_map(|table| &table.columns).flat_map(ColumnPlan::all)
+    }
+}
+
+fn column_plan(
+    suite: &str,
+    spec: &TableSpec,
+    methods: &[Method],
+    column: &Column,
+    seeds: Option<u32>,
+) -> Result<ColumnPlan> {
+    let mut protocol = spec.protocol.clone();
+    if let (Protocol::Holdout { repeats, .. }, Some(seeds)) = (&mut protocol, seeds) {
+        *repeats = seeds;
+    }
+    let published = registry::find(&column.dataset).is_ok_and(|spec| spec.url.is_some());
+    let experiment = |key: &str, printed: Option<&str>, model: Value, note: &str| {
+        let mut words = json!({
+            "id": format!("{suite}/{}/{}/{key}", spec.id, column.dataset),
+            "version": 1,
+            "note": note,
+            "dataset": column.dataset,
+            "protocol": protocol,
+            "model": model,
+            "seed": spec.seed,
+        });
+        if let Some(row) = printed.filter(|_| published) {
+            let place = &spec.published;
+            words["cell"] =
+                json!({"paper": place.paper, "table": place.table, "row": row, "column": column.printed()});
+        }
+        words
+    };
+    let note = "test accuracy of the commonest class of the training set";
+    let majority = experiment(MAJORITY, None, json!({ "kind": MAJORITY }), note);
+    let experiments = methods.iter().map(|method| {
+        let mut words =
+            experiment(&method.key, method.printed.as_deref(), method.model.clone().into(), &method.note);
+        words["train"] = spec.train.clone();
+        let mut checked = Checked::from_value(words)?;
+        for (path, value) in column.set.iter().chain(&method.set) {
+            checked = checked.with(path, value.clone())?;
+        }
+        Ok(checked)
+    });
+    Ok(ColumnPlan {
+        column: column.clone(),
+        majority: Checked::from_value(majority)?,
+        experiments: experiments.collect::<Result<_>>()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum as _;
+
+    use super::*;
+    use crate::suite::Library;
+
+    fn plans() -> impl Iterator<Item = Plan> {
+        let choices = Name::value_variants().iter().flat_map(|suite| {
+            [false, true].map(|builtin| Choice { suite: *suite, builtin, seeds: None })
+        });
+        choices.map(|choice| Plan::new(choice).unwrap())
+    }
+
+    #[test]
+    fn every_suite_is_made_of_experiments_with_their_own_records() {
+        for plan in plans() {
+            let mut hashes: Vec<&str> = plan.all().map(Checked::hash).collect();
+            let all = hashes.len();
+            assert!(all > 0, "{}", plan.name);
+            hashes.sort_unstable();
+            hashes.dedup();
+            assert_eq!(hashes.len(), all, "{}", plan.name);
+        }
+    }
+
+    #[test]
+    fn every_network_can_be_made() {
+        use coarsen_nn::{Dims, Params};
+        let store = tch::nn::VarStore::new(tch::Device::Cpu);
+        for plan in plans() {
+            for experiment in plan.tables.iter().flat_map(|t| &t.columns).flat_map(|c| &c.experiments) {
+                let p = Params::new(&store.root(), 0).sub(experiment.hash());
+                let dims = Dims::new(3, 2).with_sizes([5, 9]);
+                if let Err(error) = coarsen_model::model(&experiment.experiment().model, &p, &dims) {
+                    panic!("{}: {error}", experiment.name());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_said_to_be_printed_is_printed() {
+        let library = Library::open().unwrap();
+        for plan in plans() {
+            for table in &plan.tables {
+                let (_, printed) = library.table(&plan.spec(table).published).unwrap();
+                for method in table.methods.iter().filter_map(|method| method.printed.as_ref()) {
+                    assert!(printed.row(method).is_some(), "{}: no row {method}", plan.name);
+                }
+                for column in table.columns.iter().filter(|_| !plan.builtin) {
+                    assert!(printed.columns.iter().any(|name| name == column.column.printed()));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_control_differs_from_its_twin_in_the_control_alone() {
+        let plan = Plan::new(Choice { suite: Name::Quick, builtin: false, seeds: Some(5) }).unwrap();
+        let table = &plan.tables[0];
+        let place = |key: &str| table.methods.iter().position(|method| method.key == key).unwrap();
+        let column = &table.columns[0];
+        let (learned, control) =
+            (&column.experiments[place("diffpool")], &column.experiments[place("diffpool-random")]);
+        assert_eq!(learned.experiment().protocol.folds(), 5);
+        let undone = control.experiment().model["pool"].as_object().map(|pool| {
+            let mut pool = pool.clone();
+            assert_eq!(pool.remove("control"), Some("normal".into()));
+            Value::from(pool)
+        });
+        assert_eq!(undone.as_ref(), Some(&learned.experiment().model["pool"]));
+        assert_eq!(control.experiment().train, learned.experiment().train);
+        assert_eq!(control.experiment().seed, learned.experiment().seed);
+    }
+}

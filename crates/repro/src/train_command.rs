@@ -1,0 +1,187 @@
+//! `coarsen train`: one experiment, from flags or a file, to its record and its numbers.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use coarsen_eval::{Record, Rule, Summary};
+use coarsen_graph::{DataDir, Dataset};
+use coarsen_train::{Checked, RunError, majority};
+
+use crate::Ending;
+use crate::environment::{self, Machine};
+use crate::flags::{self, Flags};
+use crate::interrupt::Interrupt;
+use crate::progress::{Lines, Progress, Work};
+use crate::workplace::{Archive, is_complete, open_runs, run_line};
+
+/// Arguments of `coarsen train`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  coarsen train --dataset PROTEINS --pool diffpool                      ten splits, at most 150 epochs each
+  coarsen train --dataset PROTEINS --pool diffpool --control normal     the same with random assignments
+  coarsen train --dataset COMMUNITIES --pool top-k --seeds 3            a built-in set: needs no files
+  coarsen train --dataset MUTAG --model gin --hidden 32 --print         show the experiment, train nothing
+  coarsen train --experiment mine.json --set train.epochs=20            a file, with one field changed
+
+An experiment is JSON; the flags are a short way to write it, and --print shows it. Only `dataset` and `model` must be in
+it; a key that no part knows is refused.
+
+Every finished run is kept in FOLDER/records, in a file named after the experiment's content. The same command goes on
+where it was interrupted, and prints the numbers again when all runs are there.")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    flags: Flags,
+    /// Take the experiment from a JSON file instead
+    #[arg(long, value_name = "FILE", help_heading = "Experiment", conflicts_with = "words")]
+    experiment: Option<PathBuf>,
+    /// Change one field of the experiment: keys joined by points, as model.pool.ratio=0.1; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", help_heading = "Experiment")]
+    set: Vec<String>,
+    /// Print the experiment and train nothing
+    #[arg(long)]
+    print: bool,
+    /// Begin anew although there is a record
+    #[arg(long)]
+    fresh: bool,
+    /// The folder of the data sets: NAME.zip or NAME/ in its folder `raw`
+    #[arg(long, value_name = "FOLDER", default_value = "data")]
+    data: PathBuf,
+    /// The folder of the results
+    #[arg(long, value_name = "FOLDER", default_value = "results")]
+    out: PathBuf,
+    #[command(flatten)]
+    machine: environment::Flags,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &Args) -> Result<Ending> {
+    let experiment = described(args)?;
+    if args.print {
+        println!("{}", serde_json::to_string_pretty(experiment.explicit())?);
+        return Ok(Ending::Done);
+    }
+    let machine = Machine::set_up(&args.machine)?;
+    let plan = experiment.experiment();
+    let data = DataDir::new(&args.data).load(&plan.dataset, &plan.features)?;
+    let archive = Archive::new(&args.out);
+    let previous = if args.fresh { None } else { archive.find(&experiment)? };
+
+    println!(
+        "{}  (experiment {}; {} graphs, {} features)",
+        experiment.name(),
+        experiment.hash(),
+        data.len(),
+        data.info().features
+    );
+    if let Some(previous) = &previous {
+        resumes(previous, &machine);
+    }
+    let mut progress = Progress::new(Interrupt::install()?);
+    let lines = progress.lines();
+    let open = open_runs(&experiment, previous.as_ref());
+    let work = Work { kind: "", units: 1.0, abreast: machine.abreast(open) };
+    progress.plan(work, open * plan.train.epochs);
+    progress.begin(&experiment.name(), work);
+
+    let mut shown = Shown::new(lines, previous.as_ref());
+    let ran = archive.run(&experiment, &data, &machine, previous, &mut |record| shown.more(record), &mut progress);
+    drop(progress);
+    let record = match ran {
+        Ok(record) => record,
+        Err(RunError::Interrupted) => {
+            let path = archive.path(&experiment)?;
+            eprintln!("interrupted; finished runs are in {}: the same command goes on from there", path.display());
+            return Ok(Ending::Interrupted);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    println!("\n{}", summary(&record, &majority(&data, &plan.protocol, plan.seed)?));
+    println!("record: {}", archive.path(&experiment)?.display());
+    Ok(if is_complete(&record) { Ending::Done } else { Ending::Failed })
+}
+
+/// The experiment of the file or of the flags, with its changes and with an id.
+fn described(args: &Args) -> Result<Checked> {
+    let mut experiment = match &args.experiment {
+        Some(path) => from_file(path)?,
+        None => args.flags.experiment()?,
+    };
+    for change in &args.set {
+        experiment = flags::set(&experiment, change)?;
+    }
+    if experiment.experiment().id.is_empty() {
+        experiment = experiment.with("id", flags::id(&format!("train/{}", experiment.name())))?;
+    }
+    Ok(experiment)
+}
+
+fn from_file(path: &Path) -> Result<Checked> {
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    Checked::parse(&text).with_context(|| path.display().to_string())
+}
+
+/// Says what is there already, and whether it was made elsewhere.
+fn resumes(previous: &Record, machine: &Machine) {
+    let done = previous.runs.len() - previous.failures().count();
+    eprintln!("{done} of {} runs are recorded (--fresh runs them again)", previous.planned);
+    let (there, here) = (&previous.environment, machine.environment());
+    let facts = [
+        ("device", &there.device, &here.device),
+        ("threads", &there.threads.to_string(), &here.threads.to_string()),
+        ("LibTorch", &there.libtorch, &here.libtorch),
+        ("version", &there.version, &here.version),
+    ];
+    for (what, there, here) in facts.into_iter().filter(|(_, there, here)| there != here) {
+        eprintln!("note: they were made with {what} {there}, here it is {here}");
+    }
+}
+
+/// Prints each run once.
+struct Shown {
+    lines: Lines,
+    indices: std::collections::BTreeSet<u32>,
+}
+
+impl Shown {
+    /// Begins with the finished runs of an earlier record.
+    fn new(lines: Lines, previous: Option<&Record>) -> Self {
+        let mut shown = Self { lines, indices: std::collections::BTreeSet::new() };
+        if let Some(previous) = previous {
+            let failed: Vec<u32> = previous.failures().map(|(index, _)| index).collect();
+            shown.indices.extend(failed.iter().copied());
+            shown.more(previous);
+            for index in failed {
+                shown.indices.remove(&index);
+            }
+        }
+        shown
+    }
+
+    fn more(&mut self, record: &Record) {
+        for run in &record.runs {
+            if self.indices.insert(run.index) {
+                self.lines.out(&run_line(record, run));
+            }
+        }
+    }
+}
+
+/// The numbers by the honest and the published rule, and the yardstick.
+fn summary(record: &Record, majority: &[f64]) -> String {
+    let unit = record.metric.unit();
+    let number = |value: f64| format!("{:.*}", unit.decimals(), unit.scale(value));
+    let shown = |summary: Summary| {
+        let std = summary.std.map_or(String::new(), |std| format!(" ± {}", number(std)));
+        let sign = if unit.sign().is_empty() { String::new() } else { format!(" {}", unit.sign()) };
+        format!("{}{std}{sign} ({})", number(summary.mean), summary.n)
+    };
+    let mut lines = Vec::new();
+    for rule in [Rule::Honest, Rule::MaxOfMeanCurve] {
+        let value = record.score(rule).map_or_else(|error| format!("– ({error})"), shown);
+        lines.push(format!("{:<18} {value:<22} {}", rule.name(), rule.description()));
+    }
+    let reference = Summary::of(majority).map_or(String::new(), shown);
+    lines.push(format!("{:<18} {reference:<22} always the commonest class of the training set", "majority class"));
+    lines.join("\n")
+}
