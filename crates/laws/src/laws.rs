@@ -11,7 +11,7 @@ use crate::error::Broken;
 const CASES: u32 = 64;
 /// The variable that says something else.
 const CASES_VARIABLE: &str = "COARSEN_LAW_CASES";
-/// Failing cases are made smaller in at most so many steps.
+/// How often a failing case is made smaller where nothing else is said.
 const SHRINK_STEPS: u32 = 400;
 
 /// How laws are run. Everything is computed in double precision.
@@ -41,8 +41,8 @@ pub struct Laws {
     /// The source file of the test (`file!()`): seeds of failing cases are kept beside it, in a file with the extension
     /// `proptest-regressions`, and tried first from then on. Commit that file.
     pub regressions: Option<&'static str>,
-    /// How far a failing case is made smaller.
-    pub(crate) shrink_steps: u32,
+    /// A failing case is made smaller in at most so many steps; 400 by default.
+    pub shrink_steps: u32,
 }
 
 /// Which passes are held to the laws.

@@ -85,7 +85,7 @@ pub fn describe<C: Config>(config: &C) -> Value {
     fields
 }
 
-/// Which PyG a layer follows where its meaning changed between versions (ALGORITHMS § 1.0).
+/// Which PyG a layer follows where its meaning changed between versions (1.4 to 1.5).
 ///
 /// AdamGNN pins 1.4.2 and *Rethinking pooling* 1.4.3, so their presets need the old meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -154,8 +154,8 @@ impl DiffPoolConfig {
 ///
 /// # Paper and code
 ///
-/// The release's convolution is no mean-GraphSAGE, its batch norm is per node slot and its auxiliary losses are off (ALGORITHMS
-/// § 2.2); this is the method as written.
+/// The release's convolution is no mean-GraphSAGE, its batch norm is per node slot and its auxiliary losses are off; this is the
+/// method as written (`docs/NUMBERS.md`).
 #[derive(Debug)]
 pub struct DiffPool {
     assign: Stack,

@@ -68,7 +68,7 @@ pub enum Scores {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PlanSpec {
-    /// A random maximal matching of each graph (ALGORITHMS § 3.1).
+    /// A random maximal matching of each graph, one on top of the other for successive levels.
     Graclus,
 }
 

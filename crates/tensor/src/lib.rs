@@ -16,7 +16,7 @@
 //! | [`assignment`], [`coarsen`](Adjacency::coarsen) | [`Assignment`]; `Sᵀ A S`, hops |
 //! | [`layout`] | [`Layout`] and the door between the two |
 //! | [`segment`], [`segments`], [`grouped`] | reductions and products graph by graph |
-//! | [`top_k`], [`matching`] | discrete choices on the host |
+//! | [`top_k`], [`mod@matching`] | discrete choices on the host |
 //! | [`mod@collate`] | samples → [`Level`] |
 //! | [`executor`] | LibTorch's pool for Rust closures |
 //!

@@ -105,7 +105,7 @@ impl TrainConfig {
         if self.patience == Some(0) {
             return fail("patience", "at least 1, or null for none", "0".into());
         }
-        if let Some(norm) = self.clip_norm.filter(|n| !(*n > 0.0)) {
+        if let Some(norm) = self.clip_norm.filter(|n| n.is_nan() || *n <= 0.0) {
             return fail("clip_norm", "a positive number, or null for none", norm.to_string());
         }
         match self.schedule {

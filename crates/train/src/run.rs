@@ -136,7 +136,7 @@ pub fn majority(data: &dyn Dataset, protocol: &Protocol, seed: u64) -> Result<Ve
     let labels = (0..data.len())
         .map(|i| match data.sample(i).y {
             Target::Class(c) => Ok(c),
-            other => Err(RunError::Data {
+            other @ Target::Real(_) => Err(RunError::Data {
                 dataset: data.info().name.clone(),
                 rule: "every sample needs a class",
                 got: format!("{other:?} of sample {i}"),

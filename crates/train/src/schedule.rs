@@ -50,6 +50,7 @@ mod tests {
     fn a_plateau_watches_the_metric_its_own_way_round() {
         let config = coarsen_eval::plateau::PlateauConfig { factor: 0.5, patience: 0, ..Default::default() };
         let mut rate = Rate::new(Schedule::Plateau(config), 1.0, Metric::Mae);
-        assert_eq!([3.0, 2.0, 2.5].map(|v| rate.after(v)), [1.0, 1.0, 0.5]);
+        let rates: Vec<f64> = [3.0, 2.0, 2.5].into_iter().map(|v| rate.after(v)).collect();
+        assert_eq!(rates, [1.0, 1.0, 0.5]);
     }
 }

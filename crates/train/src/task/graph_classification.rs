@@ -69,7 +69,9 @@ impl<'a> GraphClassification<'a> {
         for i in 0..data.len() {
             match data.sample(i).y {
                 Target::Class(c) => labels.push(c),
-                other => return fail("every sample needs a class", format!("{other:?} of sample {i}")),
+                other @ Target::Real(_) => {
+                    return fail("every sample needs a class", format!("{other:?} of sample {i}"));
+                }
             }
         }
         Ok(Self { data, config, labels })
