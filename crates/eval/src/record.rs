@@ -20,6 +20,9 @@ pub struct Record {
     pub hash: String,
     /// The experiment's configuration, word for word.
     pub experiment: Value,
+    /// Content hash of the data set the runs saw; empty if nobody said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub data: String,
     /// What the curves measure.
     pub metric: Metric,
     /// Number of runs the protocol asks for.
@@ -105,7 +108,14 @@ impl Record {
     /// A record without runs.
     pub fn new(experiment: Value, metric: Metric, planned: u32, environment: Environment) -> Self {
         let hash = crate::experiment_hash(&experiment);
-        Self { format: FORMAT, hash, experiment, metric, planned, runs: Vec::new(), environment }
+        let (data, runs) = (String::new(), Vec::new());
+        Self { format: FORMAT, hash, experiment, data, metric, planned, runs, environment }
+    }
+
+    /// The same record, of runs on the data set with this content hash.
+    #[must_use]
+    pub fn on_data(self, content_hash: &str) -> Self {
+        Self { data: content_hash.to_owned(), ..self }
     }
 
     /// The experiment's `id`, or nothing.

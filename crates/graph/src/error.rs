@@ -113,7 +113,7 @@ pub enum Error {
         known: String,
     },
     /// A registered data set is not in the data folder.
-    #[error("{name} is not in {folder}; run `cargo xtask data {name}`, or `cargo xtask data {name} --data-from FOLDER` where FOLDER holds {name}.zip", folder = folder.display())]
+    #[error("{name} is not in {folder}; run `cargo xtask data {name}`, or `cargo xtask data {name} --from FOLDER` where FOLDER holds {name}.zip", folder = folder.display())]
     NoData {
         /// The data set.
         name: String,

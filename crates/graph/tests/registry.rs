@@ -112,7 +112,7 @@ fn sets_of_the_user_load_without_registration() {
 fn a_missing_set_says_how_to_get_it() {
     let root = tempfile::tempdir().unwrap();
     let message = DataDir::new(root.path()).load("MUTAG", &FeatureRule::Auto).unwrap_err().to_string();
-    let want = "; run `cargo xtask data MUTAG`, or `cargo xtask data MUTAG --data-from FOLDER` where FOLDER holds MUTAG.zip";
+    let want = "; run `cargo xtask data MUTAG`, or `cargo xtask data MUTAG --from FOLDER` where FOLDER holds MUTAG.zip";
     assert!(message.starts_with("MUTAG is not in ") && message.ends_with(want), "{message}");
 }
 

@@ -133,7 +133,8 @@ pub fn well_formed<M: Subject + ?Sized>(make: &Make<M>, laws: &Laws) -> Result<(
     })
 }
 
-/// Given equal parameters, input and pass, an operator is a function: twice the same seeds give the same bits, gradients included.
+/// Given equal parameters, input and pass, an operator is a function: asked again, and made again from the same seed, it gives the same
+/// bits, gradients included.
 ///
 /// # Errors
 ///
@@ -141,11 +142,15 @@ pub fn well_formed<M: Subject + ?Sized>(make: &Make<M>, laws: &Laws) -> Result<(
 pub fn repeatable<M: Subject + ?Sized>(make: &Make<M>, laws: &Laws) -> Result<(), Broken> {
     let exact = Laws { tolerance: 0.0, gradient_tolerance: 0.0, ..laws.clone() };
     laws.hold("repeatable", &cases(laws, M::DIRECTION), |case| {
-        let observe =
-            || Built::new(make, &case.dims(), case.seed).observe(&case.level(), &as_it_is, case.ctx);
-        let (first, second) = (observe(), observe());
-        second.agrees(&first, &exact)?;
-        second.losses_agree(&first, 0.0)
+        let make = || Built::new(make, &case.dims(), case.seed);
+        let observe = |built: &Built<M>| built.observe(&case.level(), &as_it_is, case.ctx);
+        let built = make();
+        let first = observe(&built);
+        for (when, other) in [("asked again", observe(&built)), ("made again", observe(&make()))] {
+            let same = other.agrees(&first, &exact).and_then(|()| other.losses_agree(&first, 0.0));
+            same.map_err(|how| format!("{when}: {how}"))?;
+        }
+        Ok(())
     })
 }
 

@@ -6,48 +6,49 @@ use coarsen_nn::{Dims, Params};
 use coarsen_pool::{Invariance, POOLS, invariance};
 use serde_json::{Value, json};
 
-fn obeys(config: &Value, guarantee: Invariance, laws: &Laws) {
-    let make =
-        |p: &Params, dims: &Dims| coarsen_model::model(config, p, dims).expect("a valid configuration");
-    model::check(make, guarantee, laws).unwrap_or_else(|broken| panic!("{config}: {broken}"));
+/// Every network is tried before any is complained of.
+fn obey(networks: impl IntoIterator<Item = (Value, Invariance)>, laws: &Laws) {
+    let verdict = |(config, guarantee): (Value, Invariance)| {
+        let make =
+            |p: &Params, dims: &Dims| coarsen_model::model(&config, p, dims).expect("a valid configuration");
+        model::check(make, guarantee, laws).err().map(|broken| format!("{config}: {broken}"))
+    };
+    let broken: Vec<String> = networks.into_iter().filter_map(verdict).collect();
+    assert!(broken.is_empty(), "{}", broken.join("\n\n"));
+}
+
+fn laws() -> Laws {
+    Laws::default().remembered(file!())
 }
 
 #[test]
 fn every_row() {
-    let laws = Laws::default().remembered(file!());
-    for spec in MODELS {
-        obeys(&(spec.example)(), Invariance::Exact, &laws);
-    }
+    obey(MODELS.iter().map(|spec| ((spec.example)(), Invariance::Exact)), &laws());
 }
 
 #[test]
 fn every_variant() {
-    let laws = Laws::default().remembered(file!());
     let variants = [
         json!({"kind": "flat", "conv": {"kind": "gcn"}, "hidden": 6, "norm": "none", "jump": "last"}),
         json!({"kind": "flat", "conv": {"kind": "gin"}, "hidden": 6, "layers": 1, "jump": "per-layer", "norm": "before"}),
         json!({"kind": "gin", "eps": {"learned": 0.0}, "layers": 3, "hidden": 6, "dropout": 0.0, "readout": {"kind": "mean"}}),
     ];
-    for config in variants {
-        obeys(&config, Invariance::Exact, &laws);
-    }
+    obey(variants.map(|config| (config, Invariance::Exact)), &laws());
 }
 
 #[test]
-fn hierarchies_of_every_pooling() {
-    let laws = Laws::default().remembered(file!());
-    for spec in POOLS {
-        let base =
-            json!({"kind": "hierarchical", "pool": small(spec.name), "levels": 2, "hidden": 6, "post": 2});
-        obeys(&base, spec.invariance, &laws);
-        let mut read_at_pools = base;
-        for (key, value) in
-            [("read", json!("pools")), ("merge", json!("last")), ("conv", json!({"kind": "gcn"}))]
-        {
-            read_at_pools[key] = value;
-        }
-        obeys(&read_at_pools, spec.invariance, &laws);
-    }
+fn hierarchies_read_behind_convolutions() {
+    let over = |pool| json!({"kind": "hierarchical", "pool": pool, "levels": 2, "hidden": 6, "post": 2});
+    obey(POOLS.iter().map(|spec| (over(small(spec.name)), spec.invariance)), &laws());
+}
+
+#[test]
+fn hierarchies_read_at_the_poolings() {
+    let over = |pool| {
+        json!({"kind": "hierarchical", "pool": pool, "levels": 2, "hidden": 6, "post": 1, "conv": {"kind": "gcn"},
+               "read": "pools", "merge": "last"})
+    };
+    obey(POOLS.iter().map(|spec| (over(small(spec.name)), spec.invariance)), &laws());
 }
 
 /// The row with few hidden features where it has any.
@@ -62,16 +63,16 @@ fn small(name: &str) -> Value {
 
 #[test]
 fn hierarchies_of_controls() {
+    let controlled = |name, control| {
+        let mut pool = small(name);
+        pool["control"] = json!(control);
+        let guarantee = invariance(&pool).expect("a known kind");
+        (json!({"kind": "hierarchical", "pool": pool, "hidden": 6, "post": 1}), guarantee)
+    };
+    let networks =
+        ["diffpool", "top-k"].map(|name| ["normal", "invariant"].map(|control| controlled(name, control)));
     // The parameters of a score that is drawn at random learn nothing.
-    let laws = Laws::default().remembered(file!()).without("every_parameter_learns");
-    for control in ["normal", "invariant"] {
-        for name in ["diffpool", "top-k"] {
-            let mut pool = small(name);
-            pool["control"] = json!(control);
-            let guarantee = invariance(&pool).expect("a known kind");
-            obeys(&json!({"kind": "hierarchical", "pool": pool, "hidden": 6, "post": 1}), guarantee, &laws);
-        }
-    }
+    obey(networks.into_iter().flatten(), &laws().without("every_parameter_learns"));
 }
 
 #[test]

@@ -18,25 +18,33 @@ fn variants() -> Vec<Value> {
     ]
 }
 
-fn obeys(config: &Value, guarantee: Invariance, laws: &Laws) {
-    let make = |p: &Params, dims: &Dims| coarsen_pool::pool(config, p, dims).expect("a valid configuration");
-    pool::check(make, guarantee, laws).unwrap_or_else(|broken| panic!("{config}: {broken}"));
+/// Every operator is tried before any is complained of.
+fn obey(operators: impl IntoIterator<Item = (Value, Invariance)>, laws: &Laws) {
+    let verdict = |(config, guarantee): (Value, Invariance)| {
+        let make =
+            |p: &Params, dims: &Dims| coarsen_pool::pool(&config, p, dims).expect("a valid configuration");
+        pool::check(make, guarantee, laws).err().map(|broken| format!("{config}: {broken}"))
+    };
+    let broken: Vec<String> = operators.into_iter().filter_map(verdict).collect();
+    assert!(broken.is_empty(), "{}", broken.join("\n\n"));
+}
+
+fn laws() -> Laws {
+    Laws::default().remembered(file!())
 }
 
 #[test]
 fn every_row() {
-    let laws = Laws::default().remembered(file!());
-    for spec in POOLS {
-        obeys(&(spec.example)(), spec.invariance, &laws);
-    }
+    obey(POOLS.iter().map(|spec| ((spec.example)(), spec.invariance)), &laws());
 }
 
 #[test]
 fn every_variant() {
-    let laws = Laws::default().remembered(file!());
-    for config in variants() {
-        obeys(&config, invariance(&config).expect("a known kind"), &laws);
-    }
+    let guaranteed = |config| {
+        let guarantee = invariance(&config).expect("a known kind");
+        (config, guarantee)
+    };
+    obey(variants().into_iter().map(guaranteed), &laws());
 }
 
 /// All of [`Control`]: another one does not compile until it is listed.
@@ -71,19 +79,19 @@ fn controlled() -> Vec<Value> {
 
 #[test]
 fn every_control_of_every_row() {
-    // The operator's own parameters are made, so that it starts as its learned twin does, and decide nothing.
-    let laws = Laws::default().remembered(file!()).without("every_parameter_learns");
     let configs = controlled();
     assert!(configs.len() >= 12, "DiffPool twice and Top-k are scored: {configs:?}");
-    for config in configs {
+    let guaranteed = |config: Value| {
         // PyG's losses, which are what depends on padding and batch, are dropped with the rest.
         let guarantee = match invariance(&config).expect("a known kind") {
             Invariance::Broken(_) if config["control"] == "invariant" => Invariance::Exact,
             Invariance::Broken(_) => Invariance::Seeded,
             guarantee => guarantee,
         };
-        obeys(&config, guarantee, &laws);
-    }
+        (config, guarantee)
+    };
+    // The operator's own parameters are made, so that it starts as its learned twin does, and decide nothing.
+    obey(configs.into_iter().map(guaranteed), &laws().without("every_parameter_learns"));
 }
 
 #[test]

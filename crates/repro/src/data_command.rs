@@ -18,8 +18,8 @@ Examples:
   coarsen data COMMUNITIES@7 --json         a generated set, drawn with seed 7
   coarsen data both.zip --name SECOND       one of several sets in an archive
 
-edges_mean counts undirected edges without self-loops and duplicates; labels are numbers of distinct values, attributes
-numbers of dimensions, 0 if there are none.")]
+edges_mean counts undirected edges without self-loops and duplicates; labels are numbers of
+distinct values, attributes numbers of dimensions, 0 if there are none.")]
 pub(crate) struct Args {
     /// A folder or zip archive in TU format, or the name of a data set
     #[arg(value_name = "PATH-OR-NAME")]
@@ -137,6 +137,9 @@ mod tests {
         assert!(text.contains("as registered; One graph"), "{text}");
 
         let unknown = shown(&raw, &raw.stats(), None);
-        assert!(unknown.contains("nodes_mean           34.00\n") && !unknown.contains("registered"), "{unknown}");
+        assert!(
+            unknown.contains("nodes_mean           34.00\n") && !unknown.contains("registered"),
+            "{unknown}"
+        );
     }
 }

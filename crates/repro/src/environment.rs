@@ -10,6 +10,7 @@ use tch::{Cuda, Device};
 
 /// The flags of every command that trains.
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Running")]
 #[group(id = "machine")]
 pub(crate) struct Flags {
     /// Where to compute

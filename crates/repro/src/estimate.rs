@@ -39,7 +39,8 @@ impl Estimate {
 
     /// The part that is done, in [0, 1].
     pub(crate) fn fraction(&self) -> f64 {
-        let (done, open) = self.kinds.values().fold((0.0, 0.0), |(d, o), work| (d + work.done, o + work.open));
+        let (done, open) =
+            self.kinds.values().fold((0.0, 0.0), |(d, o), work| (d + work.done, o + work.open));
         if done + open > 0.0 { done / (done + open) } else { 1.0 }
     }
 
@@ -87,6 +88,9 @@ mod tests {
     #[test]
     fn times_are_rough() {
         let shown = |seconds| rough(Duration::from_secs(seconds));
-        assert_eq!([shown(99), shown(100), shown(5399), shown(7800)], ["99 s", "2 min", "90 min", "2 h 10 min"]);
+        assert_eq!(
+            [shown(99), shown(100), shown(5399), shown(7800)],
+            ["99 s", "2 min", "90 min", "2 h 10 min"]
+        );
     }
 }

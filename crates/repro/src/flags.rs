@@ -280,7 +280,10 @@ mod tests {
     fn operators_may_be_json_and_keep_what_it_says() {
         let words = words(r#"--dataset X --hidden 8 --pool {"kind":"diffpool","hidden":4}"#);
         assert_eq!(words["model"]["pool"], json!({"kind": "diffpool", "hidden": 4}));
-        assert_eq!(self::words("--dataset X --pool top-k --hidden 8")["model"]["pool"], json!({"kind": "top-k"}));
+        assert_eq!(
+            self::words("--dataset X --pool top-k --hidden 8")["model"]["pool"],
+            json!({"kind": "top-k"})
+        );
     }
 
     #[test]
@@ -293,11 +296,18 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_named() {
         assert!(refused("--pool diffpool").starts_with("--dataset"));
-        assert!(refused("--dataset X --pool top-q").starts_with("unknown pooling operator `top-q`; known are"));
+        assert!(
+            refused("--dataset X --pool top-q").starts_with("unknown pooling operator `top-q`; known are")
+        );
         assert!(refused("--dataset X --conv sgae").starts_with("unknown convolution `sgae`"));
         assert!(refused("--dataset X --model flart").starts_with("unknown model `flart`"));
-        assert!(refused("--dataset X --model gin --conv gcn").starts_with("--conv: the model `gin` has no `conv`"));
-        assert!(refused("--dataset X --model flat --pool top-k").starts_with("--pool: the model `flat` has no"));
+        assert!(
+            refused("--dataset X --model gin --conv gcn")
+                .starts_with("--conv: the model `gin` has no `conv`")
+        );
+        assert!(
+            refused("--dataset X --model flat --pool top-k").starts_with("--pool: the model `flat` has no")
+        );
         assert!(refused("--dataset X --control norm").contains("unknown variant `norm`"));
         assert!(refused("--dataset X --epochs 0").contains("`epochs` must be at least 1"));
     }
@@ -309,7 +319,9 @@ mod tests {
         let changed = set(&changed, "dataset=MUTAG").unwrap();
         assert_eq!(changed.explicit()["model"]["pool"]["ratio"], 0.1);
         assert_eq!(changed.experiment().dataset, "MUTAG");
-        assert!(format!("{:#}", set(&changed, "train.epoch=3").unwrap_err()).contains("unknown field `epoch`"));
+        assert!(
+            format!("{:#}", set(&changed, "train.epoch=3").unwrap_err()).contains("unknown field `epoch`")
+        );
         assert!(set(&changed, "epochs").is_err());
     }
 }

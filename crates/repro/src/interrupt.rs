@@ -1,5 +1,7 @@
 //! Ctrl-C: the first one stops after the running epoch, the second at once.
 
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -20,9 +22,11 @@ impl Interrupt {
         let handler = move || {
             if asked.swap(true, Ordering::Relaxed) {
                 eprintln!("stopped; the running epoch is lost, finished runs are saved");
-                std::process::exit(EXIT_STATUS.into());
+                quit();
             }
-            eprintln!("\nstopping after the running epoch; finished runs are saved. Ctrl-C again stops at once");
+            eprintln!(
+                "\nstopping after the running epoch; finished runs are saved. Ctrl-C again stops at once"
+            );
         };
         ctrlc::set_handler(handler).context("Ctrl-C cannot be handled")?;
         Ok(interrupt)
@@ -32,4 +36,11 @@ impl Interrupt {
     pub(crate) fn asked(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
+}
+
+/// Ends the process while its threads compute. Leaving by `exit` would destroy what LibTorch's threads still use, and crash;
+/// becoming another program ends them all first.
+fn quit() -> ! {
+    let _ = Command::new("sh").args(["-c", &format!("exit {EXIT_STATUS}")]).exec(); // returns only if there is no `sh`
+    std::process::abort()
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use coarsen_eval::report::{Budget, Fact, Failure, Panel, Report};
 use coarsen_eval::table::Table;
-use coarsen_eval::{Environment, Protocol};
+use coarsen_eval::{Environment, Protocol, Record};
 use coarsen_train::Checked;
 
 use crate::plan::Plan;
@@ -34,29 +34,27 @@ pub(crate) fn write(
 }
 
 fn markdown(plan: &Plan, results: &Results, tables: &[Table], command: &str) -> String {
-    let mut text = format!("# {}\n", plan.suite.title);
-    for paragraph in lead(plan) {
-        text += &format!("\n{paragraph}\n");
-    }
-    for table in tables {
-        text += &format!("\n{}", table.to_markdown());
-    }
-    for fact in facts(plan) {
-        text += &format!("\n{}: {}\n", fact.name, fact.value);
-    }
-    for environment in environments(plan, results) {
-        let Environment { version, libtorch, device, threads, started, os, arch, .. } = &environment;
-        let commit = match (&environment.commit, environment.dirty) {
-            (Some(commit), Some(true)) => format!("{commit}, with changes"),
-            (Some(commit), _) => commit.clone(),
-            (None, _) => "unknown".to_owned(),
-        };
-        text += &format!(
-            "\nMade with version {version} (commit {commit}), LibTorch {libtorch}, {device}, {threads} threads, {os} {arch}, \
-             from {started}.\n"
-        );
-    }
-    text + &format!("\nMade by `{command}`.\n")
+    let mut parts = vec![format!("# {}", plan.suite.title)];
+    parts.extend(lead(plan));
+    parts.extend(tables.iter().map(|table| table.to_markdown().trim_end().to_owned()));
+    parts.extend(facts(plan).into_iter().map(|fact| format!("{}: {}", fact.name, fact.value)));
+    parts.extend(environments(plan, results).iter().map(made));
+    parts.push(format!("Made by `{command}`."));
+    parts.join("\n\n") + "\n"
+}
+
+/// Where records were made, in a sentence.
+fn made(environment: &Environment) -> String {
+    let Environment { version, libtorch, device, threads, started, os, arch, .. } = environment;
+    let commit = match (&environment.commit, environment.dirty) {
+        (Some(commit), Some(true)) => format!("{commit}, with changes"),
+        (Some(commit), _) => commit.clone(),
+        (None, _) => "unknown".to_owned(),
+    };
+    format!(
+        "Made with version {version} (commit {commit}), LibTorch {libtorch}, {device}, {threads} threads, {os} {arch}, \
+         from {started}."
+    )
 }
 
 fn report(plan: &Plan, results: &Results, tables: &[Table], command: &str) -> Report {
@@ -88,7 +86,9 @@ fn facts(plan: &Plan) -> Vec<Fact> {
     let mut facts = Vec::new();
     for table in &plan.tables {
         let spec = plan.spec(table);
-        let Some(first) = table.columns.first().and_then(|column| column.experiments.first()) else { continue };
+        let Some(first) = table.columns.first().and_then(|column| column.experiments.first()) else {
+            continue;
+        };
         facts.push(Fact {
             name: spec.title.clone(),
             value: format!("{}; seed {}", protocol(&first.experiment().protocol), spec.seed),
@@ -141,7 +141,7 @@ fn failures(plan: &Plan, results: &Results) -> Vec<Failure> {
         let problem = results.problems.get(experiment.hash());
         failures.extend(problem.map(|problem| failure(experiment, None, problem)));
         let record = results.records.get(experiment.hash());
-        let runs = record.into_iter().flat_map(|record| record.failures());
+        let runs = record.into_iter().flat_map(Record::failures);
         failures.extend(runs.map(|(run, error)| failure(experiment, Some(run), error)));
     }
     failures

@@ -95,7 +95,12 @@ impl Plan {
         &self.suite.tables[table.place]
     }
 
-    /// All experiments.
+    /// The experiments that train something.
+    pub(crate) fn trained(&self) -> impl Iterator<Item = &Checked> {
+        self.tables.iter().flat_map(|table| &table.columns).flat_map(|column| &column.experiments)
+    }
+
+    /// All experiments, the yardsticks included.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Checked> {
         self.tables.iter().flat_map(|table| &table.columns).flat_map(ColumnPlan::all)
     }
@@ -157,9 +162,9 @@ mod tests {
     use crate::suite::Library;
 
     fn plans() -> impl Iterator<Item = Plan> {
-        let choices = Name::value_variants().iter().flat_map(|suite| {
-            [false, true].map(|builtin| Choice { suite: *suite, builtin, seeds: None })
-        });
+        let choices = Name::value_variants()
+            .iter()
+            .flat_map(|suite| [false, true].map(|builtin| Choice { suite: *suite, builtin, seeds: None }));
         choices.map(|choice| Plan::new(choice).unwrap())
     }
 
@@ -180,7 +185,7 @@ mod tests {
         use coarsen_nn::{Dims, Params};
         let store = tch::nn::VarStore::new(tch::Device::Cpu);
         for plan in plans() {
-            for experiment in plan.tables.iter().flat_map(|t| &t.columns).flat_map(|c| &c.experiments) {
+            for experiment in plan.trained() {
                 let p = Params::new(&store.root(), 0).sub(experiment.hash());
                 let dims = Dims::new(3, 2).with_sizes([5, 9]);
                 if let Err(error) = coarsen_model::model(&experiment.experiment().model, &p, &dims) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use coarsen_eval::{Curves, Metric, Outcome, Record, Run, Rule};
+use coarsen_eval::{Curves, Metric, Outcome, Record, Rule, Run};
 use coarsen_graph::{DataDir, Dataset, Error, InMemory};
 use coarsen_train::{Checked, RunError, majority};
 
@@ -16,19 +16,20 @@ use crate::plan::{Choice, ColumnPlan, Plan};
 use crate::progress::{Progress, Work};
 use crate::suite::{self, Library, Method};
 use crate::tables;
-use crate::workplace::{Archive, is_complete, open_runs};
+use crate::workplace::{Archive, is_complete, on_same_data, open_runs};
 
 /// Arguments of `coarsen reproduce`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   coarsen reproduce                               MUTAG and PROTEINS, three seeds: minutes
-  coarsen reproduce --builtin                     the same methods on generated data: needs no files
+  coarsen reproduce --builtin                     the same on generated data: needs no files
   coarsen reproduce --suite full --device cuda    the papers' protocols
   coarsen reproduce --render                      the tables of the records that are there
 
-Experiments that are recorded under FOLDER/records are not run again; the tables are written to FOLDER/SUITE.md and
-FOLDER/SUITE.html. Ctrl-C stops after the running epoch: the same command goes on with the run it interrupted.
+Experiments that are recorded under FOLDER/records are not run again; the tables are written to
+FOLDER/SUITE.md and FOLDER/SUITE.html (SUITE-builtin with --builtin). Ctrl-C stops after the running
+epoch: the same command goes on with the runs it interrupted.
 Exit status: 0, or 1 if a cell of a table failed, or 130 if interrupted.")]
 pub(crate) struct Args {
     /// Which experiments
@@ -91,10 +92,11 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
         let finished = runner.all(&plan)?;
         drop(runner);
         if !finished || interrupt.asked() {
-            let done = plan.all().filter(|e| results.records.get(e.hash()).is_some_and(is_complete)).count();
+            let recorded = |e: &&Checked| results.records.get(e.hash()).is_some_and(is_complete);
             eprintln!(
-                "interrupted: {done} of {} experiments are recorded in {}; the same command goes on from there",
-                plan.all().count(),
+                "interrupted: {} of {} experiments are recorded in {}; the same command goes on from there",
+                plan.trained().filter(recorded).count(),
+                plan.trained().count(),
                 archive.root().display()
             );
             return Ok(Ending::Interrupted);
@@ -159,9 +161,8 @@ impl Runner<'_> {
 
     /// Tells the bar about all open work.
     fn announce(&mut self, plan: &Plan) {
-        let all = || plan.tables.iter().flat_map(|table| &table.columns).flat_map(|c| &c.experiments);
-        let open = all().filter(|experiment| self.open(experiment) > 0).count();
-        eprintln!("{}: {} experiments, {open} of them to run", plan.name, all().count());
+        let open = plan.trained().filter(|experiment| self.open(experiment) > 0).count();
+        eprintln!("{}: {} experiments, {open} of them to run", plan.name, plan.trained().count());
         for table in &plan.tables {
             for column in &table.columns {
                 for (method, experiment) in table.methods.iter().zip(&column.experiments) {
@@ -233,7 +234,8 @@ impl Runner<'_> {
         };
         let words = experiment.explicit().clone();
         let environment = self.machine.environment();
-        let mut record = Record::new(words, Metric::Accuracy, values.len() as u32, environment);
+        let mut record = Record::new(words, Metric::Accuracy, values.len() as u32, environment)
+            .on_data(&data.info().content_hash);
         for (index, value) in (0..).zip(values) {
             // Nothing was trained and nothing selected: one epoch that has a test value alone.
             let curves = Curves {
@@ -261,7 +263,7 @@ impl Runner<'_> {
         let title = format!("{}  {}", column.column.dataset, method.name);
         let work = self.work(column, method, experiment);
         self.progress.begin(&title, work);
-        let previous = self.results.records.remove(experiment.hash());
+        let previous = on_same_data(self.results.records.remove(experiment.hash()), data);
         let mut last = previous.clone();
         let ran = self.archive.run(
             experiment,

@@ -163,16 +163,19 @@ impl TableSpec {
 
 fn methods() -> Result<Vec<Method>> {
     let mut all = serde_json::from_str::<Methods>(METHODS).context("experiments/methods.json")?.methods;
-    for place in 0..all.len() {
-        if let Some(learned) = all[place].control_of.clone() {
-            all[place].model = method(&all, &learned)?.model.clone();
+    let learned = all.clone();
+    for control in &mut all {
+        if let Some(key) = &control.control_of {
+            control.model.clone_from(&method(&learned, key)?.model);
         }
     }
     Ok(all)
 }
 
 fn method<'a>(all: &'a [Method], key: &str) -> Result<&'a Method> {
-    all.iter().find(|method| method.key == key).with_context(|| format!("experiments/methods.json has no `{key}`"))
+    all.iter()
+        .find(|method| method.key == key)
+        .with_context(|| format!("experiments/methods.json has no `{key}`"))
 }
 
 /// What was printed.

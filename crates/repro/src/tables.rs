@@ -1,11 +1,11 @@
 //! Tables from records: a pure function of what was recorded and what was printed.
 
 use anyhow::Result;
-use coarsen_eval::published::PublishedTable;
+use coarsen_eval::published::{Paper, PublishedTable};
 use coarsen_eval::table::{Cell, Comparison, Row, RowKind, Score, Table};
 use coarsen_eval::{Outcome, Record, Rule, Unit};
 use coarsen_graph::{Family, registry};
-use coarsen_train::Checked;
+use coarsen_train::{Checked, Experiment};
 
 use crate::plan::{ColumnPlan, Plan, TablePlan};
 use crate::reproduce::Results;
@@ -50,11 +50,12 @@ fn one(plan: &Plan, table: &TablePlan, results: &Results, library: &Library) -> 
     if plan.builtin {
         notes.push("GENERATED DATA: nothing is published about these data sets.".to_owned());
     } else {
-        notes.push(format!("Published: {} ({}).", paper.source, printed.protocol));
+        notes.push(format!("Published: {} ({}).", origin(paper), printed.protocol));
     }
     notes.extend(spec.notes.iter().cloned());
     for column in &table.columns {
         let name = &column.column.dataset;
+        notes.extend(column.experiments.first().map(|first| format!("{name}: {}.", extent(first))));
         notes.extend(column.column.note.as_ref().map(|note| format!("{name}: {note}")));
         notes.extend(results.absent.get(name).map(|why| format!("{name} was not run: {why}.")));
     }
@@ -68,6 +69,20 @@ fn one(plan: &Plan, table: &TablePlan, results: &Results, library: &Library) -> 
         comparisons: comparisons(table, spec.rule, unit, results),
         notes,
     })
+}
+
+/// `3 runs of at most 60 epochs, batches of 32`.
+fn extent(experiment: &Checked) -> String {
+    let Experiment { protocol, train, .. } = experiment.experiment();
+    let patience = train
+        .patience
+        .map_or(String::new(), |patience| format!(", stopped after {patience} without progress"));
+    format!(
+        "{} runs of at most {} epochs{patience}; batches of {} graphs",
+        protocol.folds(),
+        train.epochs,
+        train.batch
+    )
 }
 
 /// Our number of an experiment, or why there is none.
@@ -97,10 +112,15 @@ fn also(places: &[Place], method: &Method, column: &Column, library: &Library) -
     for place in places {
         let (paper, table) = library.table(place)?;
         if let Some(value) = value(table, method, column) {
-            texts.push(format!("{value:.2} in {} ({}).", paper.source, table.protocol));
+            texts.push(format!("{value:.2} in {} ({}).", origin(paper), table.protocol));
         }
     }
     Ok((!texts.is_empty()).then(|| texts.join(" ")))
+}
+
+/// `Ying et al. 2018: Table 1`: where the numbers were read, without remarks.
+fn origin(paper: &Paper) -> &str {
+    paper.source.split(';').next().unwrap_or(&paper.source)
 }
 
 /// Learned minus control, for every pair that has both records.

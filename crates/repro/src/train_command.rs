@@ -12,23 +12,26 @@ use crate::environment::{self, Machine};
 use crate::flags::{self, Flags};
 use crate::interrupt::Interrupt;
 use crate::progress::{Lines, Progress, Work};
-use crate::workplace::{Archive, is_complete, open_runs, run_line};
+use crate::workplace::{Archive, is_complete, on_same_data, open_runs, run_line};
+
+/// The heading of the flags that do not change what is trained.
+const RUNNING: &str = "Running";
 
 /// Arguments of `coarsen train`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  coarsen train --dataset PROTEINS --pool diffpool                      ten splits, at most 150 epochs each
-  coarsen train --dataset PROTEINS --pool diffpool --control normal     the same with random assignments
-  coarsen train --dataset COMMUNITIES --pool top-k --seeds 3            a built-in set: needs no files
-  coarsen train --dataset MUTAG --model gin --hidden 32 --print         show the experiment, train nothing
-  coarsen train --experiment mine.json --set train.epochs=20            a file, with one field changed
+  coarsen train --dataset PROTEINS --pool diffpool                    ten splits, 150 epochs at most
+  coarsen train --dataset PROTEINS --pool diffpool --control normal   with random assignments
+  coarsen train --dataset COMMUNITIES --pool top-k --seeds 3          a built-in set needs no files
+  coarsen train --dataset MUTAG --model gin --hidden 32 --print       show the experiment only
+  coarsen train --experiment mine.json --set train.epochs=20          a file, with one change
 
-An experiment is JSON; the flags are a short way to write it, and --print shows it. Only `dataset` and `model` must be in
-it; a key that no part knows is refused.
+An experiment is JSON; the flags are a short way to write it, and --print shows it. Only `dataset`
+and `model` must be in it; a key that no part knows is refused.
 
-Every finished run is kept in FOLDER/records, in a file named after the experiment's content. The same command goes on
-where it was interrupted, and prints the numbers again when all runs are there.")]
+Every finished run is kept in FOLDER/records, in a file named after what the experiment says. The
+same command goes on where it was interrupted, and shows the numbers again when all runs are there.")]
 pub(crate) struct Args {
     #[command(flatten)]
     flags: Flags,
@@ -39,16 +42,16 @@ pub(crate) struct Args {
     #[arg(long, value_name = "KEY=VALUE", help_heading = "Experiment")]
     set: Vec<String>,
     /// Print the experiment and train nothing
-    #[arg(long)]
+    #[arg(long, help_heading = RUNNING)]
     print: bool,
     /// Begin anew although there is a record
-    #[arg(long)]
+    #[arg(long, help_heading = RUNNING)]
     fresh: bool,
     /// The folder of the data sets: NAME.zip or NAME/ in its folder `raw`
-    #[arg(long, value_name = "FOLDER", default_value = "data")]
+    #[arg(long, value_name = "FOLDER", default_value = "data", help_heading = RUNNING)]
     data: PathBuf,
     /// The folder of the results
-    #[arg(long, value_name = "FOLDER", default_value = "results")]
+    #[arg(long, value_name = "FOLDER", default_value = "results", help_heading = RUNNING)]
     out: PathBuf,
     #[command(flatten)]
     machine: environment::Flags,
@@ -66,6 +69,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     let data = DataDir::new(&args.data).load(&plan.dataset, &plan.features)?;
     let archive = Archive::new(&args.out);
     let previous = if args.fresh { None } else { archive.find(&experiment)? };
+    let previous = on_same_data(previous, &data);
 
     println!(
         "{}  (experiment {}; {} graphs, {} features)",
@@ -85,13 +89,17 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     progress.begin(&experiment.name(), work);
 
     let mut shown = Shown::new(lines, previous.as_ref());
-    let ran = archive.run(&experiment, &data, &machine, previous, &mut |record| shown.more(record), &mut progress);
+    let ran =
+        archive.run(&experiment, &data, &machine, previous, &mut |record| shown.more(record), &mut progress);
     drop(progress);
     let record = match ran {
         Ok(record) => record,
         Err(RunError::Interrupted) => {
-            let path = archive.path(&experiment)?;
-            eprintln!("interrupted; finished runs are in {}: the same command goes on from there", path.display());
+            match archive.path(&experiment)? {
+                path if path.exists() => eprintln!("interrupted; finished runs are in {}", path.display()),
+                _ => eprintln!("interrupted before a run had finished"),
+            }
+            eprintln!("the same command goes on from there");
             return Ok(Ending::Interrupted);
         }
         Err(error) => return Err(error.into()),
@@ -182,6 +190,9 @@ fn summary(record: &Record, majority: &[f64]) -> String {
         lines.push(format!("{:<18} {value:<22} {}", rule.name(), rule.description()));
     }
     let reference = Summary::of(majority).map_or(String::new(), shown);
-    lines.push(format!("{:<18} {reference:<22} always the commonest class of the training set", "majority class"));
+    lines.push(format!(
+        "{:<18} {reference:<22} always the commonest class of the training set",
+        "majority class"
+    ));
     lines.join("\n")
 }

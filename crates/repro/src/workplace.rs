@@ -73,9 +73,23 @@ fn move_aside(path: &Path) -> Result<PathBuf> {
         name.push(if number == 0 { ".broken".to_owned() } else { format!(".broken-{number}") });
         PathBuf::from(name)
     };
-    let aside = (0..).map(name).find(|name| !name.exists()).context("no free name")?;
+    let aside = (0..=u32::MAX).map(name).find(|name| !name.exists()).context("no free name")?;
     fs::rename(path, &aside).with_context(|| format!("{} cannot be moved aside", path.display()))?;
     Ok(aside)
+}
+
+/// A record, unless its runs saw another version of the data set; then a message.
+pub(crate) fn on_same_data(record: Option<Record>, data: &dyn Dataset) -> Option<Record> {
+    let info = data.info();
+    let same = |record: &Record| record.data.is_empty() || record.data == info.content_hash;
+    if let Some(other) = record.as_ref().filter(|record| !same(record)) {
+        eprintln!(
+            "{}: the recorded runs saw {} with other content; they are run again",
+            other.id(),
+            info.name
+        );
+    }
+    record.filter(same)
 }
 
 /// Runs of an experiment that are not recorded, or recorded as failed.
@@ -91,14 +105,7 @@ pub(crate) fn is_complete(record: &Record) -> bool {
 
 /// The number of one run of a record, by a rule that looks at single runs.
 pub(crate) fn score(record: &Record, run: &Run, rule: Rule) -> Result<Scored, Error> {
-    let alone = Record {
-        planned: 1,
-        runs: vec![Run { index: 0, ..run.clone() }],
-        experiment: record.experiment.clone(),
-        hash: String::new(),
-        environment: record.environment.clone(),
-        ..*record
-    };
+    let alone = Record { planned: 1, runs: vec![Run { index: 0, ..run.clone() }], ..record.clone() };
     let scores = alone.scores(rule)?;
     Ok(Scored { index: run.index, ..scores[0] })
 }

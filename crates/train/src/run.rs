@@ -31,7 +31,7 @@ pub struct Place {
 
 /// Runs what is missing of an experiment.
 ///
-/// Runs that `previous` holds as finished are kept, failed ones are tried again. `save` is called after every run, so that
+/// Runs that `previous` holds as finished on the same data are kept, failed ones are tried again. `save` is called after every run, so that
 /// an end by force loses at most the running ones. A run that diverges is recorded as failed, and the others go on.
 ///
 /// # Errors
@@ -53,7 +53,9 @@ pub fn run(
     drop(Trained::new(&plan.model, task.as_ref(), 0, place.device)?);
     let runs = splits.len() as u32;
     let mut record =
-        Record::new(experiment.explicit().clone(), task.metric(), runs, place.environment.clone());
+        Record::new(experiment.explicit().clone(), task.metric(), runs, place.environment.clone())
+            .on_data(&data.info().content_hash);
+    let previous = previous.filter(|previous| previous.data == record.data);
     for finished in previous.into_iter().flat_map(|previous| previous.runs) {
         if matches!(finished.outcome, Outcome::Done { .. }) && finished.index < runs {
             record.put(finished);

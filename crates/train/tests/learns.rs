@@ -109,8 +109,14 @@ fn an_interrupted_experiment_resumes_to_the_same_record() {
     assert!(matches!(stopped, Err(RunError::Interrupted)));
     let kept = kept.expect("the finished run was saved");
     assert_eq!(kept.missing(), [1]);
-    let resumed = trained(&experiment, Some(kept), &mut Silent).expect("a record");
+    let resumed = trained(&experiment, Some(kept.clone()), &mut Silent).expect("a record");
     assert!(whole.same_but_times(&resumed));
+
+    // Runs on other data are no part of this record.
+    let mut other = kept.on_data("another content");
+    other.runs[0].seed += 1;
+    let afresh = trained(&experiment, Some(other), &mut Silent).expect("a record");
+    assert!(whole.same_but_times(&afresh));
 }
 
 #[test]

@@ -40,7 +40,6 @@ impl Conv for Plain {
         let dense = g.layout() == Layout::Dense;
         let slots = y.size()[y.dim() - 2];
         match self.fault {
-            Fault::None | Fault::TooWide | Fault::IdleParameter => y,
             Fault::SinglePrecision => y.to_kind(Kind::Float),
             Fault::Panics => panic!("the fault of {slots} rows"),
             Fault::DividesByDegree => y / g.adj.degree().unsqueeze(-1),
@@ -59,7 +58,7 @@ impl Conv for Plain {
             Fault::FillsPadding => y + 1.0,
             Fault::DividesBySlots if dense => y / slots.max(1) as f64,
             Fault::DoublesDense if dense => y * 2.0,
-            Fault::DividesBySlots | Fault::DoublesDense => y,
+            _ => y,
         }
     }
 
@@ -108,6 +107,6 @@ fn a_panic_is_a_counterexample() {
 #[test]
 fn a_counterexample_is_made_small_and_shown() {
     let message = check(Fault::AddsIndex).expect_err("caught").to_string();
-    assert!(message.contains("2 nodes, edges []"), "two nodes are enough: {message}");
-    assert!(message.contains("evaluation"), "and one pass: {message}");
+    assert_eq!(message.matches("nodes, edges []").count(), 1, "one graph without edges is enough: {message}");
+    assert!(message.contains("of evaluation"), "and the simpler pass: {message}");
 }

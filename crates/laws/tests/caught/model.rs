@@ -36,12 +36,10 @@ impl Model for Spoilt {
     fn forward(&self, g: &Level, ctx: Ctx) -> Output {
         let mut output = self.inner.forward(g, ctx);
         match self.fault {
-            Fault::None | Fault::TooWide => {}
             Fault::TracesUnasked => {
-                output.traces.push(Trace { name: "x".to_owned(), value: g.x.shallow_clone() })
+                output.traces.push(Trace { name: "x".to_owned(), value: g.x.shallow_clone() });
             }
             Fault::TracesDisturb if ctx.trace => output.graphs = output.graphs.map(|y| y * 1.001),
-            Fault::TracesDisturb => {}
             Fault::NodesByPosition => {
                 let position = Tensor::arange(g.x.size()[0], g.options()).unsqueeze(-1);
                 output.nodes = output.nodes.map(|y| y + position);
@@ -54,6 +52,7 @@ impl Model for Spoilt {
             Fault::InverseOfNothing => {
                 output.nodes = output.nodes.map(|y| y / g.adj.degree().unsqueeze(-1));
             }
+            _ => {}
         }
         output
     }
