@@ -80,7 +80,8 @@ pub fn pyg_link(a: &Tensor, s: &Tensor, scale: Scale) -> Tensor {
 ///
 /// `s: [B, N, K]`; gives a scalar.
 pub fn pyg_entropy(s: &Tensor) -> Tensor {
-    row_entropy(s).mean(None)
+    let rows = row_entropy(s);
+    rows.sum(None) / rows.numel().max(1) as f64
 }
 
 /// How [`pyg_link`] is scaled: the flag `normalize` of the reference.
