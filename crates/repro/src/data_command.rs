@@ -8,6 +8,7 @@ use coarsen_graph::registry::{self, DatasetSpec};
 use coarsen_graph::{DataDir, Error, RawDataset, Stats, read};
 
 use crate::Ending;
+use crate::output::say;
 
 /// Arguments of `coarsen data`.
 #[derive(Debug, clap::Args)]
@@ -40,9 +41,9 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     let raw = load(args)?;
     let stats = raw.stats();
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&stats)?);
+        say(serde_json::to_string_pretty(&stats)?)?;
     } else {
-        print!("{}", shown(&raw, &stats, registry::find(raw.name()).ok()));
+        say(shown(&raw, &stats, registry::find(raw.name()).ok()).trim_end())?;
     }
     Ok(Ending::Done)
 }

@@ -10,6 +10,7 @@
 //! | [`workplace`] | one experiment and its record on disk |
 //! | [`progress`], [`estimate`] | the bar, or plain lines; the time that is left |
 //! | [`environment`], [`interrupt`] | device and threads; Ctrl-C |
+//! | [`output`] | the standard output |
 
 // The terminal is this program's interface.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
@@ -19,6 +20,7 @@ mod environment;
 mod estimate;
 mod flags;
 mod interrupt;
+mod output;
 mod page;
 mod plan;
 mod progress;

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::estimate::{Estimate, rough};
 use crate::interrupt::Interrupt;
+use crate::output::say;
 
 /// Steps of the bar.
 const STEPS: u64 = 1000;
@@ -53,9 +54,9 @@ pub(crate) struct Work<'a> {
 pub(crate) struct Lines(Option<ProgressBar>);
 
 impl Lines {
-    /// A line on stdout.
+    /// A line on stdout. A run goes on when nobody can read it: its record says the same.
     pub(crate) fn out(&self, line: &str) {
-        self.aside(|| println!("{line}"));
+        self.aside(|| drop(say(line)));
     }
 
     /// A line on stderr.

@@ -11,6 +11,7 @@ use coarsen_train::{Checked, RunError, majority};
 use crate::Ending;
 use crate::environment::{self, Machine};
 use crate::interrupt::Interrupt;
+use crate::output::say;
 use crate::page;
 use crate::plan::{Choice, ColumnPlan, Plan};
 use crate::progress::{Progress, Work};
@@ -111,7 +112,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     }
     let tables = tables::tables(&plan, &results, &library)?;
     for table in &tables {
-        println!("{}", table.to_text());
+        say(table.to_text())?;
     }
     let written = page::write(&plan, &results, &tables, &args.out, &command(args))?;
     eprintln!("written: {}; records in {}", written.join(", "), archive.root().display());

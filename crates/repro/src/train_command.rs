@@ -11,6 +11,7 @@ use crate::Ending;
 use crate::environment::{self, Machine};
 use crate::flags::{self, Flags};
 use crate::interrupt::Interrupt;
+use crate::output::say;
 use crate::progress::{Lines, Progress, Work};
 use crate::workplace::{Archive, is_complete, on_same_data, open_runs, run_line};
 
@@ -61,7 +62,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<Ending> {
     let experiment = described(args)?;
     if args.print {
-        println!("{}", serde_json::to_string_pretty(experiment.explicit())?);
+        say(serde_json::to_string_pretty(experiment.explicit())?)?;
         return Ok(Ending::Done);
     }
     let machine = Machine::set_up(&args.machine)?;
@@ -71,13 +72,13 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     let previous = if args.fresh { None } else { archive.find(&experiment)? };
     let previous = on_same_data(previous, &data);
 
-    println!(
+    say(format!(
         "{}  (experiment {}; {} graphs, {} features)",
         experiment.name(),
         experiment.hash(),
         data.len(),
         data.info().features
-    );
+    ))?;
     if let Some(previous) = &previous {
         resumes(previous, &machine);
     }
@@ -104,8 +105,8 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
         }
         Err(error) => return Err(error.into()),
     };
-    println!("\n{}", summary(&record, &majority(&data, &plan.protocol, plan.seed)?));
-    println!("record: {}", archive.path(&experiment)?.display());
+    say(format!("\n{}", summary(&record, &majority(&data, &plan.protocol, plan.seed)?)))?;
+    say(format!("record: {}", archive.path(&experiment)?.display()))?;
     Ok(if is_complete(&record) { Ending::Done } else { Ending::Failed })
 }
 
