@@ -1,6 +1,7 @@
 //! An experiment becomes a record.
 
-use std::panic::resume_unwind;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -32,7 +33,7 @@ pub struct Place {
 /// Runs what is missing of an experiment.
 ///
 /// Runs that `previous` holds as finished on the same data are kept, failed ones are tried again. `save` is called after every run, so that
-/// an end by force loses at most the running ones. A run that diverges is recorded as failed, and the others go on.
+/// an end by force loses at most the running ones. A run that diverges or panics is recorded as failed, and the others go on.
 ///
 /// # Errors
 ///
@@ -106,15 +107,20 @@ fn one(
         !see.interrupted()
     };
     let streams = Streams::new(plan.seed, split.index);
-    let outcome = match fit(&plan.model, &plan.train, task, split, streams, device, &mut each_epoch) {
-        Ok(curves) => {
+    // tch panics where LibTorch throws, for want of memory say: a failed run, like any other. Nothing of the run is used again.
+    let fitted = catch_unwind(AssertUnwindSafe(|| {
+        fit(&plan.model, &plan.train, task, split, streams, device, &mut each_epoch)
+    }));
+    let outcome = match fitted {
+        Ok(Ok(curves)) => {
             let epochs = curves.valid.len() as u32;
             Outcome::Done { curves, epochs, seconds: started.elapsed().as_secs_f64() }
         }
-        Err(error @ (RunError::Diverged { .. } | RunError::Torch(_))) => {
+        Ok(Err(error @ (RunError::Diverged { .. } | RunError::Torch(_)))) => {
             Outcome::Failed { error: error.to_string() }
         }
-        Err(error) => return Err(error),
+        Ok(Err(error)) => return Err(error),
+        Err(panic) => Outcome::Failed { error: format!("panicked: {}", words(panic.as_ref())) },
     };
     let finished = Run { index: split.index, seed: split.seed, outcome };
     locked(&shared.see).run_finished(&finished);
@@ -122,6 +128,11 @@ fn one(
     kept.0.put(finished);
     let (record, save) = &mut *kept;
     save(record)
+}
+
+fn words(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a word")
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -24,7 +24,7 @@ pub struct Trained {
     pub vars: nn::VarStore,
     /// The network.
     pub model: Box<dyn Model>,
-    /// The task's head.
+    /// The task's head; a network that gives logits of its own leaves it as it was made.
     pub head: Box<dyn Head>,
 }
 

@@ -134,6 +134,26 @@ fn a_run_that_diverges_is_recorded_as_failed() {
     assert!(record.score(Rule::Honest).is_err());
 }
 
+/// Panics in the first run.
+struct Clumsy;
+
+impl Observer for Clumsy {
+    fn epoch(&mut self, run: u32, _: u32, _: &EpochScores) {
+        assert_ne!(run, 0, "out of memory");
+    }
+}
+
+#[test]
+fn a_run_that_panics_is_recorded_as_failed_and_the_others_go_on() {
+    let experiment = experiment(&json!({"kind": "gin", "hidden": 8}), 2);
+    let record = trained(&experiment, None, &mut Clumsy).expect("a record");
+    let failures: Vec<_> = record.failures().collect();
+    assert!(
+        matches!(failures[..], [(0, error)] if error.contains("panicked") && error.contains("out of memory"))
+    );
+    assert!(matches!(record.runs[1].outcome, Outcome::Done { .. }));
+}
+
 #[test]
 fn a_broken_model_stops_everything_and_names_the_field() {
     let broken = experiment(&json!({"kind": "gin", "hiden": 8}), 2);
