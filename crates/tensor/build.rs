@@ -1,10 +1,10 @@
-//! Compiles `cpp/autograd.cpp` against the headers of the LibTorch that `torch-sys` links.
+//! Compiles what is in `cpp/` against the headers of the LibTorch that `torch-sys` links.
 
 use std::{env, fs, os::unix::fs::symlink, path::PathBuf};
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rerun-if-changed=cpp/autograd.cpp");
+    println!("cargo:rerun-if-changed=cpp");
     println!("cargo:rerun-if-env-changed=LIBTORCH_INCLUDE");
     println!("cargo:rerun-if-env-changed=LIBTORCH_CXX11_ABI");
     // torch-sys prints this unless it was built with `doc-only`: then nothing is linked and nothing compiled.
@@ -35,6 +35,6 @@ fn main() {
         .flag(format!("-D_GLIBCXX_USE_CXX11_ABI={abi}"))
         .include(root.join("include"))
         .include(root.join("include/torch/csrc/api/include"))
-        .file("cpp/autograd.cpp")
-        .compile("coarsen_autograd");
+        .files(["cpp/autograd.cpp", "cpp/kernels.cpp"])
+        .compile("coarsen_tensor");
 }

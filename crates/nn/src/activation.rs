@@ -1,5 +1,6 @@
 //! Element-wise functions between layers.
 
+use coarsen_tensor::Act;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -46,6 +47,17 @@ impl Activation {
             Self::Elu => x.elu(),
             Self::Tanh => x.tanh(),
             Self::Sigmoid => x.sigmoid(),
+        }
+    }
+
+    /// The function behind an operation that can apply some functions in its own last pass.
+    ///
+    /// `operation` gets what it has to apply, and does; the functions it does not know follow here.
+    pub fn after(self, operation: impl FnOnce(Act) -> Tensor) -> Tensor {
+        match self {
+            Self::Identity => operation(Act::Identity),
+            Self::Relu => operation(Act::Relu),
+            other => other.apply(&operation(Act::Identity)),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Batch norm over the valid nodes of a batch.
 
+use coarsen_tensor::{batch_norm, moments};
 use tch::{Tensor, no_grad};
 
+use crate::activation::Activation;
 use crate::ctx::Ctx;
 use crate::params::Params;
 
@@ -61,32 +63,43 @@ impl BatchNorm {
     ///
     /// Time and memory O(rows · features).
     pub fn forward(&self, x: &Tensor, mask: Option<&Tensor>, ctx: Ctx) -> Tensor {
-        let width = self.weight.size()[0];
-        let rows = x.reshape([-1, width]);
+        self.activated(x, mask, Activation::Identity, ctx)
+    }
+
+    /// The normalised rows behind an activation, in one pass where no rows are masked.
+    ///
+    /// # Shapes
+    ///
+    /// As [`forward`](Self::forward); masked rows are 0.
+    pub fn activated(&self, x: &Tensor, mask: Option<&Tensor>, act: Activation, ctx: Ctx) -> Tensor {
+        let rows = x.reshape([-1, self.features()]);
         let y = match mask {
-            Some(mask) => {
-                let mask = mask.reshape([-1, 1]).to_kind(x.kind());
-                let (mean, variance) = if ctx.train {
-                    self.batch_statistics(&rows, &mask)
-                } else {
-                    (self.running_mean.shallow_clone(), self.running_var.shallow_clone())
-                };
-                let centred = (rows - mean) * (variance + EPS).rsqrt();
-                (centred * &self.weight + &self.bias) * mask
+            Some(mask) => self.masked(&rows, &mask.reshape([-1, 1]).to_kind(x.kind()), act, ctx),
+            None if !ctx.train => act.apply(&self.by_running(&rows)),
+            None if rows.size()[0] < 2 => act.apply(&(rows * 0.0 + &self.bias)),
+            None => {
+                let of_batch = moments(&rows);
+                let count = Tensor::from(rows.size()[0] as f64).to_device(rows.device()).to_kind(rows.kind());
+                no_grad(|| self.move_running(&count, &of_batch.mean, &of_batch.variance));
+                act.after(|act| batch_norm(&rows, &of_batch, &self.weight, &self.bias, EPS, act))
             }
-            None if ctx.train && rows.size()[0] < 2 => rows * 0.0 + &self.bias,
-            None => rows.batch_norm(
-                Some(&self.weight),
-                Some(&self.bias),
-                Some(&self.running_mean),
-                Some(&self.running_var),
-                ctx.train,
-                MOMENTUM,
-                EPS,
-                false,
-            ),
         };
         y.reshape(x.size())
+    }
+
+    fn masked(&self, rows: &Tensor, mask: &Tensor, act: Activation, ctx: Ctx) -> Tensor {
+        let y = if ctx.train {
+            let (mean, variance) = self.batch_statistics(rows, mask);
+            (rows - mean) * (variance + EPS).rsqrt() * &self.weight + &self.bias
+        } else {
+            self.by_running(rows)
+        };
+        act.apply(&y) * mask
+    }
+
+    fn by_running(&self, rows: &Tensor) -> Tensor {
+        let scale = (&self.running_var + EPS).rsqrt() * &self.weight;
+        rows * &scale + (&self.bias - &self.running_mean * &scale)
     }
 
     /// Width of the rows.

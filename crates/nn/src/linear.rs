@@ -1,7 +1,9 @@
 //! The affine map.
 
+use coarsen_tensor::{Act, affine};
 use tch::Tensor;
 
+use crate::activation::Activation;
 use crate::params::Params;
 
 /// `x ↦ x Wᵀ + b`.
@@ -56,7 +58,16 @@ impl Linear {
     ///
     /// Time O(rows · in · out).
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.linear(&self.weight, self.bias.as_ref())
+        affine(x, &self.weight, self.bias.as_ref(), Act::Identity)
+    }
+
+    /// `act(x Wᵀ + b)`, bias and activation in one pass.
+    ///
+    /// # Shapes
+    ///
+    /// `[…, in]` → `[…, out]`.
+    pub fn activated(&self, x: &Tensor, act: Activation) -> Tensor {
+        act.after(|act| affine(x, &self.weight, self.bias.as_ref(), act))
     }
 
     /// `x Wᵀ`: the map without its bias, which goes before a propagation.
@@ -65,7 +76,7 @@ impl Linear {
     ///
     /// `[…, in]` → `[…, out]`.
     pub fn multiply(&self, x: &Tensor) -> Tensor {
-        x.linear(&self.weight, None::<&Tensor>)
+        affine(x, &self.weight, None, Act::Identity)
     }
 
     /// `y + b`: the bias alone, which goes after a propagation.

@@ -70,7 +70,7 @@ impl Mlp {
     ///
     /// Time O(rows · Σ widths · next widths).
     pub fn forward(&self, x: &Tensor, mask: Option<&Tensor>, ctx: Ctx) -> Tensor {
-        self.after_first(self.layers[0].forward(x), mask, ctx)
+        self.layers_from(0, x.shallow_clone(), mask, ctx)
     }
 
     /// The first layer, for callers that propagate between its product and its bias.
@@ -84,9 +84,22 @@ impl Mlp {
     ///
     /// `y`: `[…, width of the first layer's output]` → `[…, out]`; `mask` as for [`forward`](Self::forward).
     pub fn after_first(&self, y: Tensor, mask: Option<&Tensor>, ctx: Ctx) -> Tensor {
-        self.layers[1..].iter().enumerate().fold(y, |y, (i, layer)| {
-            let y = self.norms.get(i).map_or(y.shallow_clone(), |norm| norm.forward(&y, mask, ctx));
-            layer.forward(&self.activation.apply(&y))
+        if self.layers.len() == 1 {
+            return y;
+        }
+        let x = match self.norms.first() {
+            Some(norm) => norm.activated(&y, mask, self.activation, ctx),
+            None => self.activation.apply(&y),
+        };
+        self.layers_from(1, x, mask, ctx)
+    }
+
+    fn layers_from(&self, start: usize, x: Tensor, mask: Option<&Tensor>, ctx: Ctx) -> Tensor {
+        let last = self.layers.len() - 1;
+        (start..).zip(&self.layers[start..]).fold(x, |x, (i, layer)| match self.norms.get(i) {
+            _ if i == last => layer.forward(&x),
+            Some(norm) => norm.activated(&layer.forward(&x), mask, self.activation, ctx),
+            None => layer.activated(&x, self.activation),
         })
     }
 

@@ -1,6 +1,6 @@
 //! A stack of convolutions inside one level: what DiffPool's two networks are, and the stages of every network above.
 
-use coarsen_nn::{BatchNorm, ConfigError, Conv, Ctx, Dims, Linear, Params, conv, dropout};
+use coarsen_nn::{Activation, BatchNorm, ConfigError, Conv, Ctx, Dims, Linear, Params, conv, dropout};
 use coarsen_tensor::Level;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -116,15 +116,15 @@ impl Stack {
         let mut states: Vec<Tensor> = Vec::with_capacity(self.layers.len());
         for (l, layer) in self.layers.iter().enumerate() {
             let ctx = ctx.child(l as u64);
-            let conv = |g: &Level| layer.conv.forward(g, ctx.child(0));
-            let x = states.last().map_or_else(|| conv(g), |x| conv(&g.with_x(x.shallow_clone())));
-            let norm = |x: &Tensor| match &layer.norm {
-                Some(norm) => norm.forward(x, g.mask(), ctx),
-                None => x.shallow_clone(),
-            };
-            let x = match self.at {
-                NormAt::Before => norm(&x).relu(),
-                NormAt::None | NormAt::After => norm(&x.relu()),
+            let here = states.last().map(|x| g.with_x(x.shallow_clone()));
+            let g = here.as_ref().unwrap_or(g);
+            let conv = |act| layer.conv.activated(g, act, ctx.child(0));
+            let x = match (self.at, &layer.norm) {
+                (NormAt::Before, Some(norm)) => {
+                    norm.activated(&conv(Activation::Identity), g.mask(), Activation::Relu, ctx)
+                }
+                (NormAt::After, Some(norm)) => norm.forward(&conv(Activation::Relu), g.mask(), ctx),
+                (_, None) | (NormAt::None, _) => conv(Activation::Relu),
             };
             states.push(dropout(&x, self.dropout, ctx.child(1)));
         }

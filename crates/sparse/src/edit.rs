@@ -120,25 +120,33 @@ impl Csr {
     pub fn with_diagonal(&self) -> Result<(Self, Vec<Option<u32>>), Error> {
         let diagonal = self.rows().min(self.cols());
         let most = self.nnz() + diagonal;
-        let missing = (0..diagonal).filter(|&i| self.find(i, i as u32).is_none()).count();
-        index("entries", self.nnz() + missing)?;
         let mut row_ptr = Vec::with_capacity(self.rows() + 1);
         row_ptr.push(0);
-        let (mut cols, mut edges) = (Vec::with_capacity(most), Vec::with_capacity(most));
+        let (mut cols, mut edges) = (vec![0; most], vec![None; most]);
+        let mut end = 0;
         for row in 0..self.rows() {
-            let (range, columns) = (self.range(row), self.row(row));
-            let before = columns.partition_point(|&col| (col as usize) < row);
-            let old = |range: std::ops::Range<usize>| range.map(|edge| Some(edge as u32));
-            cols.extend_from_slice(&columns[..before]);
-            edges.extend(old(range.start..range.start + before));
-            if row < diagonal && columns.get(before).is_none_or(|&col| col as usize != row) {
-                cols.push(row as u32);
-                edges.push(None);
+            let mut missing = row < diagonal;
+            for edge in self.range(row) {
+                let col = self.col()[edge];
+                if missing && col as usize >= row {
+                    if col as usize > row {
+                        cols[end] = row as u32;
+                        end += 1;
+                    }
+                    missing = false;
+                }
+                (cols[end], edges[end]) = (col, Some(edge as u32));
+                end += 1;
             }
-            cols.extend_from_slice(&columns[before..]);
-            edges.extend(old(range.start + before..range.end));
-            row_ptr.push(cols.len() as u32);
+            if missing {
+                cols[end] = row as u32;
+                end += 1;
+            }
+            row_ptr.push(end as u32);
         }
+        index("entries", end)?;
+        cols.truncate(end);
+        edges.truncate(end);
         Ok((Self::trusted(self.cols(), row_ptr, cols), edges))
     }
 

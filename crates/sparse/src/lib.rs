@@ -14,6 +14,7 @@
 //! | [`csr`] | [`Csr`]: checked structure, look-up, induced sub-matrix, diagonal |
 //! | [`pattern`] | [`Pattern`]: a [`Csr`] with its transpose and the map between their edges |
 //! | [`mod@spmm`] | `A x`, `Aᵀ x`, mean over neighbours, row sums |
+//! | [`mod@spmm_max`] | largest value over the columns of a row |
 //! | [`mod@sddmm`] | inner products at the edges: the gradient of `A x` for `A`'s values |
 //! | [`spgemm`] | `A B` of two sparse matrices, with the gradients of both values |
 //! | [`segment`] | sum, mean, max, softmax over contiguous rows, each with its backward |
@@ -41,6 +42,7 @@
 #![cfg_attr(test, allow(clippy::float_cmp))] // numbers worked by hand are exact
 
 pub mod concat;
+mod contract;
 pub mod csr;
 mod edit;
 pub mod error;
@@ -51,6 +53,7 @@ pub mod sddmm;
 pub mod segment;
 pub mod spgemm;
 pub mod spmm;
+pub mod spmm_max;
 
 pub use concat::{Block, Offset, block_diagonal};
 pub use csr::Csr;
@@ -62,4 +65,5 @@ pub use pattern::Pattern;
 pub use scalar::Scalar;
 pub use sddmm::sddmm;
 pub use spgemm::Product;
+pub use spmm_max::{spmm_max, spmm_max_backward};
 pub use spmm::{row_sums, spmm, spmm_mean, spmm_mean_backward, spmm_transposed};

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use coarsen_sparse::Act;
 use tch::{Device, Kind, Tensor};
 
+use crate::epilogue::composed;
 use crate::layout::Layout;
 use crate::pattern::Pattern;
+use crate::propagate::{Edges, spmm_act, spmm_beside, spmm_own};
 use crate::spmm::{Side, spmm};
 
 /// `A` of one level, for a whole mini-batch. `A[i, j]` is the edge `j → i`: rows receive, in both layouts.
@@ -39,26 +42,6 @@ pub struct Padded {
     pub a: Tensor,
     /// `[B, N]` of the kind of `a`: 1 for a node, 0 for padding. `None`: every slot is a node.
     pub mask: Option<Tensor>,
-}
-
-/// How an adjacency is scaled by its degrees.
-///
-/// `floor` is the least degree that counts: dense references clamp it at 1, sparse ones leave it (0), and then a node
-/// without edges keeps a zero row.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Norm {
-    /// As it is.
-    None,
-    /// `D^-½ A D^-½`.
-    Symmetric {
-        /// Least degree.
-        floor: f64,
-    },
-    /// `D^-1 A`: rows sum to 1.
-    Row {
-        /// Least degree.
-        floor: f64,
-    },
 }
 
 /// What happens to the diagonal.
@@ -109,6 +92,10 @@ impl Sparse {
             .map_or_else(|| Tensor::ones([self.pattern.edges()], self.options), Tensor::shallow_clone)
     }
 
+    fn edges(&self) -> Edges<'_> {
+        Edges { relation: self.pattern.relation(), weight: self.weight.as_ref() }
+    }
+
     fn looped(&self, loops: Loops) -> Self {
         let looped = self.pattern.looped();
         let nothing_to_fill = looped.complete || self.weight.is_none();
@@ -129,11 +116,11 @@ impl Sparse {
         };
         let weight = match (loops, weight) {
             (Loops::Add(v), Some(w)) => {
-                let diagonal = index(&looped.diagonal);
+                let diagonal = index(&looped.diagonal());
                 let added = Tensor::full([self.pattern.nodes()], v, self.options);
                 Some(w.index_add(0, &diagonal, &added))
             }
-            (Loops::Overwrite(v), Some(w)) => Some(w.index_fill(0, &index(&looped.diagonal), v)),
+            (Loops::Overwrite(v), Some(w)) => Some(w.index_fill(0, &index(&looped.diagonal()), v)),
             (_, weight) => weight,
         };
         let attr = self.attr.as_ref().map(|attr| {
@@ -237,53 +224,41 @@ impl Adjacency {
         }
     }
 
-    /// Row sums: what every node receives in all.
+    /// `act(A x + 1 bᵀ)`: a propagation with the bias and activation behind it, one pass where `A` is sparse.
+    ///
+    /// On a dense level padded rows get the activated bias.
     ///
     /// # Shapes
     ///
-    /// `[N]` or `[B, N]`.
-    pub fn degree(&self) -> Tensor {
+    /// As [`matmul`](Self::matmul); `bias: [F]`.
+    pub fn matmul_act(&self, x: &Tensor, bias: Option<&Tensor>, act: Act) -> Tensor {
         match self {
-            Self::Sparse(s) => self.matmul(&Tensor::ones([s.pattern.nodes()], s.options)),
-            Self::Dense(p) => p.a.sum_dim_intlist([-1i64].as_slice(), false, p.a.kind()),
+            Self::Sparse(s) => spmm_act(s.edges(), x, bias, act),
+            Self::Dense(p) => composed(p.a.matmul(x), bias, act),
         }
     }
 
-    /// Scaled by its degrees; see [`Norm`].
-    #[must_use]
-    pub fn normalized(&self, norm: Norm) -> Self {
-        let (floor, power) = match norm {
-            Norm::None => return self.shallow_clone(),
-            Norm::Symmetric { floor } => (floor, -0.5),
-            Norm::Row { floor } => (floor, -1.0),
-        };
-        let scale = inverse(&self.degree().clamp_min(floor), power);
-        let both_sides = matches!(norm, Norm::Symmetric { .. });
+    /// `own · x + A x`: GIN's sum over a node and its neighbours.
+    ///
+    /// # Shapes
+    ///
+    /// As [`matmul`](Self::matmul).
+    pub fn matmul_own(&self, own: f64, x: &Tensor) -> Tensor {
         match self {
-            Self::Sparse(s) => {
-                let weight = scale.index_select(0, &s.pattern.row(s.options.1));
-                let weight = if both_sides {
-                    weight * scale.index_select(0, &s.pattern.col(s.options.1))
-                } else {
-                    weight
-                };
-                let weight = match &s.weight {
-                    Some(w) => w * weight,
-                    None => weight,
-                };
-                let attr = s.attr.as_ref().map(Tensor::shallow_clone);
-                Self::Sparse(Sparse {
-                    pattern: Arc::clone(&s.pattern),
-                    weight: Some(weight),
-                    attr,
-                    options: s.options,
-                })
-            }
-            Self::Dense(p) => {
-                let a = &p.a * scale.unsqueeze(-1);
-                let a = if both_sides { a * scale.unsqueeze(-2) } else { a };
-                Self::Dense(Padded { a, mask: p.mask.as_ref().map(Tensor::shallow_clone) })
-            }
+            Self::Sparse(s) => spmm_own(s.edges(), own, x),
+            Self::Dense(p) => x * own + p.a.matmul(x),
+        }
+    }
+
+    /// `[A x ‖ x]`: what a node receives beside what it has.
+    ///
+    /// # Shapes
+    ///
+    /// `[…, F]` → `[…, 2 F]`.
+    pub fn matmul_beside(&self, x: &Tensor) -> Tensor {
+        match self {
+            Self::Sparse(s) => spmm_beside(s.edges(), x),
+            Self::Dense(p) => Tensor::cat(&[&p.a.matmul(x), x], -1),
         }
     }
 
@@ -297,12 +272,6 @@ impl Adjacency {
             (Self::Dense(p), _) => Self::Dense(p.with_self_loops(loops)),
         }
     }
-}
-
-/// `d^power`, and 0 where `d` is 0, with zero gradient there.
-fn inverse(degree: &Tensor, power: f64) -> Tensor {
-    let none = degree.eq(0.0);
-    degree.masked_fill(&none, 1.0).pow_tensor_scalar(power).masked_fill(&none, 0.0)
 }
 
 #[allow(clippy::float_cmp)] // asks for the literal 1, whose product changes nothing

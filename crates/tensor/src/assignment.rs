@@ -9,9 +9,9 @@ use crate::adjacency::Adjacency;
 use crate::grouped::{contract, expand};
 use crate::level::Level;
 use crate::relation::Relation;
-use crate::segment;
 use crate::segments::Segments;
 use crate::spmm::{Side, spmm};
+use crate::spmm_max::spmm_max;
 use crate::view::integers;
 
 /// `S⁽ˡ⁾`: one row per node, one column per cluster of the same graph.
@@ -44,6 +44,8 @@ pub struct Entries {
     pub weight: Option<Tensor>,
     /// The clusters of each graph.
     pub clusters: Arc<Segments>,
+    /// The node of each cluster, where a cluster is one node.
+    pub(crate) kept: Option<Arc<[u32]>>,
 }
 
 impl Assignment {
@@ -58,21 +60,25 @@ impl Assignment {
     /// When a node is named twice or the level is dense.
     pub fn kept(node: &Tensor, weight: Option<&Tensor>, g: &Level) -> Self {
         let (graphs, node) = (g.segments(), integers(node));
-        let mut order: Vec<i64> = (0..node.len() as i64).collect();
-        order.sort_unstable_by_key(|&c| node[c as usize]);
-        let mut row_ptr = vec![0u32; graphs.rows() + 1];
-        for &i in &node {
-            row_ptr[i as usize + 1] += 1;
+        let mut cluster_of = vec![None; graphs.rows()];
+        for (c, &i) in node.iter().enumerate() {
+            assert!(cluster_of[i as usize].replace(c as u32).is_none(), "a node is kept once");
         }
-        assert!(row_ptr.iter().all(|&n| n <= 1), "a node is kept once");
-        let sizes = graphs.ptr().windows(2).map(|e| row_ptr[e[0] as usize + 1..=e[1] as usize].iter().sum());
-        let clusters = Arc::new(Segments::of_sizes(sizes.collect::<Vec<u32>>()));
-        running_sum(&mut row_ptr);
-        let col = order.iter().map(|&c| c as u32).collect();
+        let col: Vec<u32> = cluster_of.iter().flatten().copied().collect();
+        let mut row_ptr = Vec::with_capacity(graphs.rows() + 1);
+        row_ptr.push(0);
+        row_ptr.extend(cluster_of.iter().scan(0, |end, cluster| {
+            *end += u32::from(cluster.is_some());
+            Some(*end)
+        }));
+        let sizes = graphs.ptr().windows(2).map(|e| row_ptr[e[1] as usize] - row_ptr[e[0] as usize]);
+        let clusters = Arc::new(Segments::of_sizes(sizes));
+        let order: Vec<i64> = col.iter().map(|&c| i64::from(c)).collect();
+        let weight = weight.map(|w| w.index_select(0, &Tensor::from_slice(&order).to_device(w.device())));
         let csr =
             Csr::new(graphs.rows(), node.len(), row_ptr, col).expect("one entry a row, columns in range");
-        let weight = weight.map(|w| w.index_select(0, &Tensor::from_slice(&order).to_device(w.device())));
-        Self::Entries(Entries { relation: Arc::new(Relation::new(csr)), weight, clusters })
+        let kept = Some(node.iter().map(|&i| i as u32).collect());
+        Self::Entries(Entries { relation: Arc::new(Relation::new(csr)), weight, clusters, kept })
     }
 
     /// Every node in one cluster: Graclus. Clusters are numbered `0 .. K` over the batch, graph by graph.
@@ -85,27 +91,7 @@ impl Assignment {
     ///
     /// When a cluster has members of two graphs, a number is left out, or the level is dense.
     pub fn clusters(cluster: &[u32], g: &Level) -> Self {
-        let graphs = g.segments();
-        assert_eq!(cluster.len(), graphs.rows(), "one cluster a node");
-        let mut end = 0;
-        let mut sizes = Vec::with_capacity(graphs.len());
-        for e in graphs.ptr().windows(2) {
-            let members = &cluster[e[0] as usize..e[1] as usize];
-            assert!(
-                members.iter().all(|&c| c >= end),
-                "a cluster lies in one graph, numbers rise graph by graph"
-            );
-            let next = members.iter().max().map_or(end, |&c| c + 1);
-            sizes.push(next - end);
-            end = next;
-        }
-        let row_ptr = (0..=cluster.len() as u32).collect();
-        let csr = Csr::new(cluster.len(), end as usize, row_ptr, cluster.to_vec()).expect("one entry a row");
-        let relation = Relation::new(csr);
-        let empty = relation.pattern().transpose().row_ptr().windows(2).any(|e| e[0] == e[1]);
-        assert!(!empty, "every cluster has a member");
-        let clusters = Arc::new(Segments::of_sizes(sizes));
-        Self::Entries(Entries { relation: Arc::new(relation), weight: None, clusters })
+        Self::Entries(Entries::clusters(cluster, &g.segments()))
     }
 
     /// Any sparse `S`, its entries in any order: ego-networks, where clusters overlap.
@@ -136,7 +122,7 @@ impl Assignment {
         let csr = Csr::new(g.segments().rows(), clusters.rows(), row_ptr, col)
             .expect("entries in range, named once");
         let weight = weight.map(|w| w.index_select(0, &Tensor::from_slice(&order).to_device(w.device())));
-        Self::Entries(Entries { relation: Arc::new(Relation::new(csr)), weight, clusters })
+        Self::Entries(Entries { relation: Arc::new(Relation::new(csr)), weight, clusters, kept: None })
     }
 
     /// A soft assignment in the layout of `g`: `[N, K]` over a sparse level, `[B, N, K]` over a dense one.
@@ -173,11 +159,7 @@ impl Assignment {
         let Self::Entries(e) = self else {
             panic!("the maximum is over the members of clusters: S must be sparse")
         };
-        let by_cluster = e.relation.pattern().transpose();
-        let members: Vec<i64> = by_cluster.col().iter().map(|&i| i64::from(i)).collect();
-        let members = Tensor::from_slice(&members).to_device(x.device());
-        let clusters = Arc::new(Segments::new(by_cluster.row_ptr().to_vec()));
-        segment::max(&x.index_select(0, &members), &clusters)
+        spmm_max(&e.relation, x)
     }
 
     /// `S x'`: nodes receive the weighted sum of their clusters; dropped nodes get zeros.
@@ -201,6 +183,7 @@ impl Assignment {
                 relation: Arc::clone(&e.relation),
                 weight: None,
                 clusters: Arc::clone(&e.clusters),
+                kept: e.kept.clone(),
             }),
             soft => soft.shallow_clone(),
         }
@@ -214,10 +197,37 @@ impl Assignment {
                 relation: Arc::clone(&e.relation),
                 weight: e.weight.as_ref().map(Tensor::shallow_clone),
                 clusters: Arc::clone(&e.clusters),
+                kept: e.kept.clone(),
             }),
             Self::Rows { s, graphs } => Self::Rows { s: s.shallow_clone(), graphs: Arc::clone(graphs) },
             Self::Padded { s } => Self::Padded { s: s.shallow_clone() },
         }
+    }
+}
+
+impl Entries {
+    /// See [`Assignment::clusters`].
+    pub(crate) fn clusters(cluster: &[u32], graphs: &Segments) -> Self {
+        assert_eq!(cluster.len(), graphs.rows(), "one cluster a node");
+        let mut end = 0;
+        let mut sizes = Vec::with_capacity(graphs.len());
+        for e in graphs.ptr().windows(2) {
+            let members = &cluster[e[0] as usize..e[1] as usize];
+            assert!(
+                members.iter().all(|&c| c >= end),
+                "a cluster lies in one graph, numbers rise graph by graph"
+            );
+            let next = members.iter().max().map_or(end, |&c| c + 1);
+            sizes.push(next - end);
+            end = next;
+        }
+        let row_ptr = (0..=cluster.len() as u32).collect();
+        let csr = Csr::new(cluster.len(), end as usize, row_ptr, cluster.to_vec()).expect("one entry a row");
+        let relation = Relation::new(csr);
+        let empty = relation.pattern().transpose().row_ptr().windows(2).any(|e| e[0] == e[1]);
+        assert!(!empty, "every cluster has a member");
+        let clusters = Arc::new(Segments::of_sizes(sizes));
+        Self { relation: Arc::new(relation), weight: None, clusters, kept: None }
     }
 }
 

@@ -10,6 +10,8 @@ use crate::assignment::{Assignment, Entries};
 use crate::executor::TorchPool;
 use crate::grouped::contract;
 use crate::pattern::Pattern;
+use crate::segment;
+use crate::segments::Segments;
 use crate::spgemm::{Matrix, spgemm as product};
 
 impl Adjacency {
@@ -83,6 +85,9 @@ impl Adjacency {
 }
 
 fn by_entries(a: &Sparse, s: &Entries) -> Sparse {
+    if let (Some(kept), None) = (&s.kept, &s.weight) {
+        return induced(a, kept, &s.clusters);
+    }
     let clone = |t: &Option<Tensor>| t.as_ref().map(Tensor::shallow_clone);
     let adjacency = Matrix { relation: Arc::clone(a.pattern.relation()), value: clone(&a.weight) };
     let assignment = Matrix { relation: Arc::clone(&s.relation), value: clone(&s.weight) };
@@ -90,6 +95,16 @@ fn by_entries(a: &Sparse, s: &Entries) -> Sparse {
     let between = product(&assignment.transposed(), &received, a.options);
     let pattern = Pattern::of_relation(between.relation, Arc::clone(&s.clusters));
     Sparse::new(Arc::new(pattern), between.value, a.options)
+}
+
+/// The edges between nodes that are kept, with the weights they have.
+fn induced(a: &Sparse, kept: &[u32], clusters: &Arc<Segments>) -> Sparse {
+    let (csr, edge) = a.pattern.csr().induced(kept);
+    let weight = a.weight.as_ref().map(|w| {
+        let edge: Vec<i64> = edge.iter().map(|&e| i64::from(e)).collect();
+        w.index_select(0, &Tensor::from_slice(&edge).to_device(w.device()))
+    });
+    Sparse::new(Arc::new(Pattern::new(csr, Arc::clone(clusters))), weight, a.options)
 }
 
 impl Sparse {
@@ -107,14 +122,13 @@ impl Adjacency {
         match self {
             Self::Sparse(s) => {
                 let graphs = s.pattern.graphs();
-                let of_edges = s.weights().square();
-                let (kind, device) = s.options;
-                let of_rows = Tensor::zeros([s.pattern.nodes()], (kind, device)).index_add(
-                    0,
-                    &s.pattern.row(device),
-                    &of_edges,
-                );
-                crate::segment::sum(&of_rows.unsqueeze(1), graphs).squeeze_dim(1)
+                let entries: Vec<u32> =
+                    graphs.ptr().iter().map(|&row| s.pattern.csr().row_ptr()[row as usize]).collect();
+                let by_graph = Arc::new(Segments::new(entries));
+                match &s.weight {
+                    Some(weight) => segment::sum(&weight.square().unsqueeze(1), &by_graph).squeeze_dim(1),
+                    None => by_graph.sizes_tensor(s.options),
+                }
             }
             Self::Dense(p) => p.a.square().sum_dim_intlist([1i64, 2].as_slice(), false, None::<Kind>),
         }

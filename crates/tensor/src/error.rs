@@ -12,4 +12,12 @@ pub enum Error {
         /// LibTorch's words.
         message: String,
     },
+    /// LibTorch refused a call of ours.
+    #[error("{what}: LibTorch refused: {message}")]
+    Libtorch {
+        /// What was asked of it.
+        what: &'static str,
+        /// LibTorch's words.
+        message: String,
+    },
 }

@@ -1,7 +1,8 @@
 //! Ragged products, graph by graph: what a soft assignment over a sparse level is multiplied with.
 //!
 //! With `s: [N, K]` over the nodes of all graphs, `contract` is `S_bᵀ Y_b` and `expand` is `S_b Z_b` for every graph `b`,
-//! without padding any graph to the size of the largest. Each product is one matrix product of LibTorch.
+//! without padding any graph to the size of the largest. On the CPU all products are one call (`products`), elsewhere one
+//! matrix product of LibTorch each.
 
 use std::ffi::CStr;
 use std::sync::Arc;
@@ -9,7 +10,9 @@ use std::sync::Arc;
 use tch::{Tensor, no_grad};
 
 use crate::autograd::{Function, record};
+use crate::products::{Flip, Product, products};
 use crate::segments::Segments;
+use crate::view::{by_kind, on_host};
 
 /// `S_bᵀ Y_b` for every graph. A graph without nodes gives zeros.
 ///
@@ -36,13 +39,20 @@ pub fn contract(s: &Tensor, y: &Tensor, graphs: &Arc<Segments>) -> Tensor {
 ///
 /// Time `O(N K F)`, memory `O(N F)`.
 pub fn expand(s: &Tensor, z: &Tensor, graphs: &Arc<Segments>) -> Tensor {
-    let out = no_grad(|| expanded(s, z, graphs));
+    let out = no_grad(|| expanded(s, z, graphs, Flip::Neither));
     let function = Expand { s: s.detach(), z: z.detach(), graphs: Arc::clone(graphs) };
     record(&[s, z], out, function)
 }
 
 fn contracted(s: &Tensor, y: &Tensor, graphs: &Segments) -> Tensor {
-    let shape = [graphs.len() as i64, s.size()[1], y.size()[1]];
+    let (k, f) = (s.size()[1], y.size()[1]);
+    let shape = [graphs.len() as i64, k, f];
+    if on_host(s) {
+        return by_kind!(s.kind(), T => products::<T>(s, y, &shape, Flip::Left, |b| {
+            let (from, n) = graphs.span(b);
+            Product { m: k, n: f, k: n, a: from * k, b: from * f, c: b as i64 * k * f }
+        }, graphs.len()));
+    }
     let out = Tensor::zeros(shape, (y.kind(), y.device()));
     for (b, from, n) in nodes(graphs) {
         let _ = s.narrow(0, from, n).tr().matmul_out(&out.get(b), &y.narrow(0, from, n));
@@ -50,23 +60,29 @@ fn contracted(s: &Tensor, y: &Tensor, graphs: &Segments) -> Tensor {
     out
 }
 
-fn expanded(s: &Tensor, z: &Tensor, graphs: &Segments) -> Tensor {
-    let out = Tensor::empty([s.size()[0], z.size()[2]], (s.kind(), s.device()));
+/// `S_b Z_b`, or `S_b Z_bᵀ` with the right factor flipped.
+fn expanded(s: &Tensor, z: &Tensor, graphs: &Segments, flip: Flip) -> Tensor {
+    let (k, rows, cols) = (s.size()[1], z.size()[1], z.size()[2]);
+    let f = if flip == Flip::Right { rows } else { cols };
+    let shape = [s.size()[0], f];
+    if on_host(s) {
+        return by_kind!(s.kind(), T => products::<T>(s, z, &shape, flip, |b| {
+            let (from, n) = graphs.span(b);
+            Product { m: n, n: f, k, a: from * k, b: b as i64 * rows * cols, c: from * f }
+        }, graphs.len()));
+    }
+    let z = if flip == Flip::Right { z.transpose(1, 2) } else { z.shallow_clone() };
+    let out = Tensor::empty(shape, (s.kind(), s.device()));
     for (b, from, n) in nodes(graphs) {
         let _ = s.narrow(0, from, n).matmul_out(&out.narrow(0, from, n), &z.get(b));
     }
     out
 }
 
-/// `G_b Z_bᵀ`: how an assignment's gradient is made of the gradient of its nodes and the clusters' values, or the reverse.
-fn outer(nodes_side: &Tensor, clusters_side: &Tensor, graphs: &Segments) -> Tensor {
-    expanded(nodes_side, &clusters_side.transpose(1, 2), graphs)
-}
-
 /// Index, first node and number of nodes of every graph that has nodes.
 fn nodes(graphs: &Segments) -> impl Iterator<Item = (i64, i64, i64)> + '_ {
-    let ends = graphs.ptr().windows(2).enumerate();
-    ends.filter(|(_, e)| e[0] < e[1]).map(|(b, e)| (b as i64, i64::from(e[0]), i64::from(e[1] - e[0])))
+    let all = (0..graphs.len()).map(|b| (b as i64, graphs.span(b)));
+    all.filter(|(_, (_, n))| *n > 0).map(|(b, (from, n))| (b, from, n))
 }
 
 struct Contract {
@@ -81,8 +97,8 @@ impl Function for Contract {
     fn backward(&self, grads: &[Option<Tensor>], needs: &[bool]) -> Vec<Option<Tensor>> {
         let Some(grad) = &grads[0] else { return vec![None, None] };
         vec![
-            needs[0].then(|| outer(&self.y, grad, &self.graphs)),
-            needs[1].then(|| expanded(&self.s, grad, &self.graphs)),
+            needs[0].then(|| expanded(&self.y, grad, &self.graphs, Flip::Right)), // dS_b = Y_b G_bᵀ
+            needs[1].then(|| expanded(&self.s, grad, &self.graphs, Flip::Neither)), // dY_b = S_b G_b
         ]
     }
 }
@@ -99,8 +115,8 @@ impl Function for Expand {
     fn backward(&self, grads: &[Option<Tensor>], needs: &[bool]) -> Vec<Option<Tensor>> {
         let Some(grad) = &grads[0] else { return vec![None, None] };
         vec![
-            needs[0].then(|| outer(grad, &self.z, &self.graphs)),
-            needs[1].then(|| contracted(&self.s, grad, &self.graphs)),
+            needs[0].then(|| expanded(grad, &self.z, &self.graphs, Flip::Right)), // dS_b = G_b Z_bᵀ
+            needs[1].then(|| contracted(&self.s, grad, &self.graphs)),            // dZ_b = S_bᵀ G_b
         ]
     }
 }

@@ -18,6 +18,8 @@
 //! | [`segment`], [`segments`], [`grouped`] | reductions and products graph by graph |
 //! | [`top_k`], [`mod@matching`] | discrete choices on the host |
 //! | [`mod@collate`] | samples → [`Level`] |
+//! | [`adam`] | the optimiser, one call a step |
+//! | [`memory`] | what is kept between steps |
 //! | [`executor`] | LibTorch's pool for Rust closures |
 //!
 //! # Examples
@@ -43,36 +45,53 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod adam;
 pub mod adjacency;
+pub mod affine;
 pub mod assignment;
 pub mod autograd;
+pub mod batch_norm;
 mod coarsen;
 pub mod collate;
+mod epilogue;
 pub mod error;
 pub mod executor;
 pub mod grouped;
 pub mod layout;
 pub mod level;
 pub mod matching;
+pub mod memory;
+mod normalize;
 pub mod pattern;
 mod per_device;
+mod products;
+mod propagate;
 pub mod relation;
 pub mod segment;
 pub mod segments;
 mod spgemm;
 mod spmm;
+mod spmm_max;
+#[cfg(test)]
+mod testing;
 pub mod top_k;
 mod view;
 
-pub use adjacency::{Adjacency, Loops, Norm, Padded, Sparse};
+pub use adam::Adam;
+pub use affine::affine;
+pub use adjacency::{Adjacency, Loops, Padded, Sparse};
 pub use assignment::{Assignment, Entries};
 pub use autograd::{Function, attach};
+pub use batch_norm::{batch_norm, moments};
+pub use coarsen_sparse::Act;
 pub use collate::{classes, collate};
 pub use error::Error;
 pub use executor::TorchPool;
 pub use layout::Layout;
 pub use level::{Level, Planned};
 pub use matching::matching;
+pub use memory::keep_freed_memory;
+pub use normalize::Norm;
 pub use pattern::Pattern;
 pub use relation::Relation;
 pub use segments::Segments;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use coarsen_graph::Topology;
 use coarsen_graph::cluster::graclus;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind};
 
 use crate::adjacency::{Adjacency, Sparse};
-use crate::assignment::Assignment;
-use crate::level::{Level, Planned};
+use crate::assignment::{Assignment, Entries};
+use crate::level::Planned;
 use crate::pattern::Pattern;
 
 /// A seeded matching of every graph (Graclus without weights): clusters of at most two adjacent nodes.
@@ -40,19 +40,16 @@ pub fn matching(pattern: &Pattern, seed: u64) -> Vec<u32> {
 ///
 /// The edges of each coarser level are those between different clusters, all weighing 1.
 pub fn plan(pattern: &Arc<Pattern>, options: (Kind, Device), depth: usize, seed: u64) -> Vec<Planned> {
-    let mut adj = Sparse::new(Arc::clone(pattern), None, options);
+    let mut pattern = Arc::clone(pattern);
     let mut plan = Vec::with_capacity(depth);
     for level in 0..depth as u64 {
-        let cluster = matching(&adj.pattern, seed.wrapping_add(level));
-        let x = Tensor::zeros([adj.pattern.nodes(), 1], options);
-        let here = Level::new(x, Adjacency::Sparse(adj));
-        let s = Assignment::clusters(&cluster, &here);
-        let Adjacency::Sparse(coarser) = here.adj.coarsen(&s) else {
-            unreachable!("entries give a sparse level")
-        };
-        adj = coarser.binary();
-        let next = Sparse::new(Arc::clone(&adj.pattern), None, options);
-        plan.push(Planned { s, adj: Some(Adjacency::Sparse(next)) });
+        let cluster = matching(&pattern, seed.wrapping_add(level));
+        let s = Entries::clusters(&cluster, pattern.graphs());
+        let clusters = Arc::clone(&s.clusters);
+        let coarser = pattern.csr().contracted(&cluster, clusters.rows());
+        pattern = Arc::new(Pattern::new(coarser, clusters));
+        let adj = Sparse::new(Arc::clone(&pattern), None, options);
+        plan.push(Planned { s: Assignment::Entries(s), adj: Some(Adjacency::Sparse(adj)) });
     }
     plan
 }

@@ -1,24 +1,27 @@
 //! The edges of a whole mini-batch, fixed and shared by all layers that work on it.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use coarsen_sparse::Csr;
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
+use crate::normalize::Norm;
 use crate::relation::Relation;
 use crate::segments::Segments;
+use crate::view::{Real, by_kind, filled};
 
 /// A shared, immutable block-diagonal pattern: who receives from whom, and which nodes are one graph.
 ///
 /// Row `i` receives from the columns of its entries: entry `(i, j)` is the edge `j → i`. The transpose is built once.
 /// What the layers derive from it is kept beside it; the whole list is: index tensors per device, the pattern with all
-/// self-loops, the pattern without any.
+/// self-loops, the pattern without any, and the weights that unit edges get from each [`Norm`] asked for.
 #[derive(Debug)]
 pub struct Pattern {
     relation: Arc<Relation>,
     graphs: Arc<Segments>,
     looped: OnceLock<Looped>,
     loopless: OnceLock<Loopless>,
+    norms: Mutex<Vec<(Norm, (Kind, Device), Tensor)>>,
 }
 
 /// The pattern with every self-loop present.
@@ -27,10 +30,16 @@ pub(crate) struct Looped {
     pub(crate) pattern: Arc<Pattern>,
     /// For each entry of it, the entry of the original, or their number where the loop was missing.
     pub(crate) from: Vec<i64>,
-    /// The entry `(i, i)` of every node.
-    pub(crate) diagonal: Vec<i64>,
     /// Was every loop there already?
     pub(crate) complete: bool,
+}
+
+impl Looped {
+    /// The entry `(i, i)` of every node.
+    pub(crate) fn diagonal(&self) -> Vec<i64> {
+        let entries = self.pattern.csr().diagonal();
+        entries.map(|e| e.expect("every loop is there") as i64).collect()
+    }
 }
 
 /// The pattern without self-loops.
@@ -56,7 +65,8 @@ impl Pattern {
     }
 
     pub(crate) fn of_relation(relation: Arc<Relation>, graphs: Arc<Segments>) -> Self {
-        Self { relation, graphs, looped: OnceLock::new(), loopless: OnceLock::new() }
+        let norms = Mutex::default();
+        Self { relation, graphs, looped: OnceLock::new(), loopless: OnceLock::new(), norms }
     }
 
     /// The entries, without the division into graphs.
@@ -99,15 +109,41 @@ impl Pattern {
         Self::of_relation(Arc::new(Relation::new(csr)), Arc::clone(&self.graphs))
     }
 
+    /// The weight of every edge when unit edges are scaled by their degrees, `[E]`; made once for all layers.
+    ///
+    /// A degree of 0 that no floor lifts scales by 0.
+    pub(crate) fn unit_weights(&self, norm: Norm, options: (Kind, Device)) -> Tensor {
+        let mut made = self.norms.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((.., weight)) = made.iter().find(|(n, o, _)| *n == norm && *o == options) {
+            return weight.shallow_clone();
+        }
+        let weight = by_kind!(options.0, T => self.scaled::<T>(norm)).to_device(options.1);
+        made.push((norm, options, weight.shallow_clone()));
+        weight
+    }
+
+    fn scaled<T: Real>(&self, norm: Norm) -> Tensor {
+        let csr = self.csr();
+        let scale: Vec<f64> = (0..csr.rows()).map(|i| norm.scale(csr.range(i).len() as f64)).collect();
+        let both_sides = matches!(norm, Norm::Symmetric { .. });
+        filled(&[self.edges()], |weight: &mut [T]| {
+            for (i, &own) in scale.iter().enumerate() {
+                let range = csr.range(i);
+                for (weight, &j) in weight[range.clone()].iter_mut().zip(&csr.col()[range]) {
+                    *weight = T::real(if both_sides { own * scale[j as usize] } else { own });
+                }
+            }
+        })
+    }
+
     pub(crate) fn looped(&self) -> &Looped {
         self.looped.get_or_init(|| {
             let csr = self.csr();
             let (with, from) = csr.with_diagonal().expect("entries and nodes are counted in 32 bits");
             let missing = csr.nnz() as i64;
             let from: Vec<i64> = from.into_iter().map(|e| e.map_or(missing, i64::from)).collect();
-            let diagonal = with.diagonal().map(|e| e.expect("every loop is there") as i64).collect();
             let complete = with.nnz() == csr.nnz();
-            Looped { pattern: Arc::new(self.sibling(with)), from, diagonal, complete }
+            Looped { pattern: Arc::new(self.sibling(with)), from, complete }
         })
     }
 

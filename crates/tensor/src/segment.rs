@@ -40,8 +40,19 @@ pub fn sum(x: &Tensor, graphs: &Arc<Segments>) -> Tensor {
 ///
 /// `x: [N, F]` → `[B, F]`.
 pub fn mean(x: &Tensor, graphs: &Arc<Segments>) -> Tensor {
-    let sizes = graphs.sizes_tensor((x.kind(), x.device())).clamp_min(1.0);
-    sum(x, graphs) / sizes.unsqueeze(1)
+    if !on_host(x) {
+        let sizes = graphs.sizes_tensor((x.kind(), x.device())).clamp_min(1.0);
+        return sum(x, graphs) / sizes.unsqueeze(1);
+    }
+    let y = no_grad(|| {
+        by_kind!(x.kind(), T => {
+            let input = Dense::new(x);
+            filled(&[graphs.len() as i64, width(x)], |y| {
+                kernel::mean(&TorchPool, graphs.ptr(), input.slice::<T>(), width(x) as usize, y);
+            })
+        })
+    });
+    record(&[x], y, Mean { graphs: Arc::clone(graphs) })
 }
 
 /// Largest value of each column over the rows of each graph; 0 for a graph without rows.
@@ -113,6 +124,25 @@ impl Function for Sum {
                 let grad = Dense::new(g);
                 filled(&[self.graphs.rows() as i64, width(g)], |dx| {
                     kernel::sum_backward(&TorchPool, self.graphs.ptr(), grad.slice::<T>(), width(g) as usize, dx);
+                })
+            })
+        })]
+    }
+}
+
+struct Mean {
+    graphs: Arc<Segments>,
+}
+
+impl Function for Mean {
+    const NAME: &'static CStr = c"segment mean";
+
+    fn backward(&self, grads: &[Option<Tensor>], _: &[bool]) -> Vec<Option<Tensor>> {
+        vec![grads[0].as_ref().map(|g| {
+            by_kind!(g.kind(), T => {
+                let grad = Dense::new(g);
+                filled(&[self.graphs.rows() as i64, width(g)], |dx| {
+                    kernel::mean_backward(&TorchPool, self.graphs.ptr(), grad.slice::<T>(), width(g) as usize, dx);
                 })
             })
         })]

@@ -59,6 +59,11 @@ impl Segments {
         self.ptr.windows(2).map(|ends| ends[1] - ends[0])
     }
 
+    /// First row and number of rows of graph `b`.
+    pub(crate) fn span(&self, b: usize) -> (i64, i64) {
+        (i64::from(self.ptr[b]), i64::from(self.ptr[b + 1] - self.ptr[b]))
+    }
+
     /// Rows of the largest graph, 0 without any.
     pub fn largest(&self) -> u32 {
         self.sizes().max().unwrap_or(0)

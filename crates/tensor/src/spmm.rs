@@ -95,7 +95,7 @@ impl Function for Spmm {
     }
 }
 
-fn product<T: Real>(relation: &Relation, side: Side, weight: Option<&Tensor>, x: &Tensor) -> Tensor {
+pub(crate) fn product<T: Real>(relation: &Relation, side: Side, weight: Option<&Tensor>, x: &Tensor) -> Tensor {
     let width = x.size()[1] as usize;
     let (x, weight) = (Dense::new(x), weight.map(Dense::new));
     let weight = weight.as_ref().map(Dense::slice::<T>);
@@ -111,7 +111,7 @@ fn product<T: Real>(relation: &Relation, side: Side, weight: Option<&Tensor>, x:
 }
 
 /// `⟨a_i, b_j⟩` of every entry `(i, j)`.
-fn entry_products<T: Real>(relation: &Relation, a: &Tensor, b: &Tensor) -> Tensor {
+pub(crate) fn entry_products<T: Real>(relation: &Relation, a: &Tensor, b: &Tensor) -> Tensor {
     let width = a.size()[1] as usize;
     let (a, b) = (Dense::new(a), Dense::new(b));
     filled(&[relation.entries()], |out| {

@@ -7,9 +7,22 @@ use coarsen_sparse::Scalar;
 use tch::{Device, Kind, Tensor};
 
 /// A number that both LibTorch and `coarsen-sparse` compute with.
-pub(crate) trait Real: Scalar + tch::kind::Element {}
-impl Real for f32 {}
-impl Real for f64 {}
+pub(crate) trait Real: Scalar + tch::kind::Element {
+    /// The nearest number to a double.
+    fn real(value: f64) -> Self;
+}
+
+impl Real for f32 {
+    fn real(value: f64) -> Self {
+        value as Self
+    }
+}
+
+impl Real for f64 {
+    fn real(value: f64) -> Self {
+        value
+    }
+}
 
 /// Runs `$body` with `$T` the Rust type of `$kind`, which is `Float` or `Double`.
 macro_rules! by_kind {
@@ -44,6 +57,11 @@ impl Dense {
         Self(t.detach().contiguous())
     }
 
+    /// The tensor the numbers are in.
+    pub(crate) fn into_tensor(self) -> Tensor {
+        self.0
+    }
+
     /// The numbers, row-major.
     pub(crate) fn slice<T: Real>(&self) -> &[T] {
         assert_eq!(self.0.kind(), T::KIND, "the kinds of the operands differ");
@@ -69,6 +87,27 @@ pub(crate) fn filled<T: Real>(shape: &[i64], fill: impl FnOnce(&mut [T])) -> Ten
         fill(unsafe { slice::from_raw_parts_mut(out.data_ptr().cast::<T>(), length) });
     }
     out
+}
+
+/// Two new CPU tensors, filled together by `fill`, which must write every element of both.
+pub(crate) fn filled_beside<T: Real>(
+    first: &[i64],
+    second: &[i64],
+    fill: impl FnOnce(&mut [T], &mut [T]),
+) -> (Tensor, Tensor) {
+    let mut other = None;
+    let one = filled(first, |a| other = Some(filled(second, |b| fill(a, b))));
+    (one, other.expect("made by the closure"))
+}
+
+/// Changes the numbers of a contiguous CPU tensor where they are. The caller has just made it: nobody else holds its memory.
+pub(crate) fn in_place<T: Real>(t: &mut Tensor, change: impl FnOnce(&mut [T])) {
+    assert!(t.is_contiguous() && t.kind() == T::KIND && t.device() == Device::Cpu, "a fresh contiguous CPU tensor");
+    let length = t.numel();
+    if length > 0 {
+        // SAFETY: contiguous CPU memory of `length` elements of kind `T`; the caller vouches that it is the only holder.
+        change(unsafe { slice::from_raw_parts_mut(t.data_ptr().cast::<T>(), length) });
+    }
 }
 
 /// The numbers of an integer tensor, copied to the host.

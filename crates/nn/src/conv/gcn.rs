@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use super::{Conv, SelfLoops, propagate};
+use crate::activation::Activation;
 use crate::config::Config;
 use crate::ctx::Ctx;
 use crate::dims::Dims;
@@ -91,11 +92,14 @@ impl Config for GcnConfig {
 }
 
 impl Conv for Gcn {
-    fn forward(&self, g: &Level, _ctx: Ctx) -> Tensor {
+    fn forward(&self, g: &Level, ctx: Ctx) -> Tensor {
+        self.activated(g, Activation::Identity, ctx)
+    }
+
+    fn activated(&self, g: &Level, act: Activation, _ctx: Ctx) -> Tensor {
         let norm = Norm::Symmetric { floor: self.degree_floor };
         let adj = g.adj.with_self_loops(self.loops.with_weight(self.loop_weight)).normalized(norm);
-        let y = propagate(&adj, &g.x, &self.linear); // eq. 2
-        g.mask_rows(self.linear.shift(y))
+        g.mask_rows(propagate(&adj, &g.x, &self.linear, act)) // eq. 2
     }
 
     fn out_features(&self) -> i64 {

@@ -1,10 +1,10 @@
 //! Graph isomorphism network layer.
 
-use coarsen_tensor::{Level, Loops};
+use coarsen_tensor::{Adjacency, Level, Loops};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::Conv;
+use super::{Conv, sends_first};
 use crate::activation::Activation;
 use crate::config::{Config, Semantics};
 use crate::ctx::Ctx;
@@ -133,14 +133,14 @@ impl Config for GinConfig {
 impl Conv for Gin {
     fn forward(&self, g: &Level, ctx: Ctx) -> Tensor {
         let adj = g.adj.with_self_loops(self.loops);
-        let sum = |x: &Tensor| self.eps.own(x) + adj.matmul(x); // eq. 4.1
+        let sum = |x: &Tensor| self.eps.with_neighbours(&adj, x); // eq. 4.1
         let first = self.mlp.first();
-        let y = if first.out_features() < first.in_features() {
-            sum(&first.multiply(&g.x))
+        let y = if sends_first(&g.x, first.out_features()) {
+            self.mlp.forward(&sum(&g.x), g.mask(), ctx)
         } else {
-            first.multiply(&sum(&g.x))
+            self.mlp.after_first(first.shift(sum(&first.multiply(&g.x))), g.mask(), ctx)
         };
-        g.mask_rows(self.mlp.after_first(first.shift(y), g.mask(), ctx))
+        g.mask_rows(y)
     }
 
     fn out_features(&self) -> i64 {
@@ -149,11 +149,11 @@ impl Conv for Gin {
 }
 
 impl Root {
-    /// `(1 + ε) x`.
-    fn own(&self, x: &Tensor) -> Tensor {
+    /// `(1 + ε) x + A x`.
+    fn with_neighbours(&self, adj: &Adjacency, x: &Tensor) -> Tensor {
         match self {
-            Self::Fixed(eps) => x * (1.0 + eps),
-            Self::Learned(eps) => x * (eps + 1.0),
+            Self::Fixed(eps) => adj.matmul_own(1.0 + eps, x),
+            Self::Learned(eps) => x * (eps + 1.0) + adj.matmul(x),
         }
     }
 }

@@ -16,6 +16,7 @@ use coarsen_tensor::{Adjacency, Level, Loops};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+use crate::activation::Activation;
 use crate::ctx::Ctx;
 use crate::linear::Linear;
 
@@ -34,6 +35,15 @@ pub trait Conv: Debug + Send {
     ///
     /// `g.x`: `[…, F]` → `[…, out_features]`, in the layout of `g`.
     fn forward(&self, g: &Level, ctx: Ctx) -> Tensor;
+
+    /// The new features behind an activation, which a layer may apply in the pass that writes them.
+    ///
+    /// # Shapes
+    ///
+    /// As [`forward`](Self::forward).
+    fn activated(&self, g: &Level, act: Activation, ctx: Ctx) -> Tensor {
+        act.apply(&self.forward(g, ctx))
+    }
 
     /// Width of what goes out.
     fn out_features(&self) -> i64;
@@ -69,13 +79,20 @@ impl SelfLoops {
     }
 }
 
-/// `A X Wᵀ` in the cheaper order: the width that is propagated is the smaller of the two.
-fn propagate(adj: &Adjacency, x: &Tensor, linear: &Linear) -> Tensor {
-    if linear.out_features() <= linear.in_features() {
-        adj.matmul(&linear.multiply(x))
+/// `act(A X Wᵀ + b)` in the cheaper order of the products.
+fn propagate(adj: &Adjacency, x: &Tensor, linear: &Linear, act: Activation) -> Tensor {
+    if sends_first(x, linear.out_features()) {
+        linear.activated(&adj.matmul(x), act)
     } else {
-        linear.multiply(&adj.matmul(x))
+        act.after(|act| adj.matmul_act(&linear.multiply(x), linear.bias.as_ref(), act))
     }
+}
+
+/// Is it cheaper to propagate `x` than rows of width `outputs`? Features without a gradient are propagated forward only.
+fn sends_first(x: &Tensor, outputs: i64) -> bool {
+    let width = x.size()[x.dim() - 1];
+    let passes = if x.requires_grad() { 2 } else { 1 };
+    passes * width < 2 * outputs
 }
 
 /// A level small enough to work out a layer on paper.

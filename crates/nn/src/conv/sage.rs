@@ -1,10 +1,11 @@
 //! GraphSAGE with the mean of the neighbours.
 
-use coarsen_tensor::{Adjacency, Level, Padded, Sparse};
+use coarsen_tensor::{Adjacency, Level, Norm, Padded, Sparse, affine};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use super::{Conv, SelfLoops, propagate};
+use crate::activation::Activation;
 use crate::config::{Config, Semantics};
 use crate::ctx::Ctx;
 use crate::dims::Dims;
@@ -133,41 +134,38 @@ impl Config for SageConfig {
 }
 
 impl Sage {
-    /// `W_l meanⱼ xⱼ`. The division commutes with the product, so it comes last.
-    fn mean(&self, g: &Level) -> Tensor {
+    /// The edges as a mean weighs them: rows of `A` divided by what [`Averaging`] says.
+    fn averaged(&self, g: &Level) -> Adjacency {
         let adj = g.adj.with_self_loops(self.loops.with_weight(1.0));
-        let (adj, divisor) = match self.averaging {
-            Averaging::Weighted => {
-                let degree = adj.degree();
-                let none = degree.eq(0.0);
-                (adj, degree.masked_fill(&none, 1.0))
-            }
-            Averaging::Floored => {
-                let degree = adj.degree().clamp_min(1.0);
-                (adj, degree)
-            }
-            Averaging::Count => {
-                let count = unit_weights(&adj).degree().clamp_min(1.0);
-                (adj, count)
-            }
-            Averaging::Unweighted => {
-                let adj = unit_weights(&adj);
-                let count = adj.degree().clamp_min(1.0);
-                (adj, count)
-            }
-        };
-        propagate(&adj, &g.x, &self.neighbour) / divisor.unsqueeze(-1)
+        match self.averaging {
+            Averaging::Weighted => adj.normalized(Norm::Row { floor: 0.0 }),
+            Averaging::Floored => adj.normalized(Norm::Row { floor: 1.0 }),
+            Averaging::Count => adj.scaled_rows(&unit_weights(&adj).degree().clamp_min(1.0).reciprocal()),
+            Averaging::Unweighted => unit_weights(&adj).normalized(Norm::Row { floor: 0.0 }),
+        }
     }
 }
 
 impl Conv for Sage {
-    fn forward(&self, g: &Level, _ctx: Ctx) -> Tensor {
-        let mean = self.neighbour.shift(self.mean(g));
+    fn forward(&self, g: &Level, ctx: Ctx) -> Tensor {
+        self.activated(g, Activation::Identity, ctx)
+    }
+
+    fn activated(&self, g: &Level, act: Activation, _ctx: Ctx) -> Tensor {
+        let (adj, inner) = (self.averaged(g), if self.normalize { Activation::Identity } else { act });
         let y = match &self.root {
-            Some(root) => mean + root.multiply(&g.x), // eq. 2
-            None => mean,
+            Some(root) if g.features() <= 2 * self.out_features() => {
+                let both = Tensor::cat(&[&self.neighbour.weight, &root.weight], 1);
+                let beside = adj.matmul_beside(&g.x); // algorithm 1, line 5
+                inner.after(|act| affine(&beside, &both, self.neighbour.bias.as_ref(), act))
+            }
+            Some(root) => {
+                let mean = adj.matmul(&self.neighbour.multiply(&g.x));
+                inner.apply(&self.neighbour.shift(mean + root.multiply(&g.x))) // eq. 2
+            }
+            None => propagate(&adj, &g.x, &self.neighbour, inner),
         };
-        let y = if self.normalize { unit_rows(&y) } else { y }; // line 7
+        let y = if self.normalize { act.apply(&unit_rows(&y)) } else { y }; // line 7
         g.mask_rows(y)
     }
 
