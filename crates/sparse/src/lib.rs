@@ -4,8 +4,9 @@
 //! values in edge order; dense operands are row-major slices `[rows, width]`. Every kernel is generic over [`Scalar`]
 //! (`f32`, `f64`), writes into a slice the caller owns, and takes an [`Executor`] that says where row ranges run.
 //!
-//! A result is a function of the operands alone: each row is reduced by one task in edge order, so any executor and any
-//! number of threads give the same bits.
+//! A result is a function of the operands alone: each row is reduced by one task in edge order, and a sum over all rows
+//! goes over blocks of a fixed size, so any executor and any number of threads give the same bits. The instruction set
+//! (AVX-512, AVX2 or neither, chosen at run time) does not show either: products are rounded before they are added.
 //!
 //! This crate must not know graphs (nodes, labels, data sets) nor LibTorch.
 //!
@@ -13,7 +14,9 @@
 //! | --- | --- |
 //! | [`csr`] | [`Csr`]: checked structure, look-up, induced sub-matrix, diagonal |
 //! | [`pattern`] | [`Pattern`]: a [`Csr`] with its transpose and the map between their edges |
-//! | [`mod@spmm`] | `A x`, `Aᵀ x`, mean over neighbours, row sums |
+//! | [`mod@spmm`] | `A x`, `Aᵀ x`, mean over neighbours, row sums; with bias and activation, own row, or side by side |
+//! | [`rows`] | bias, activation, moments and normalisation of dense rows |
+//! | [`act`] | [`Act`] |
 //! | [`mod@spmm_max`] | largest value over the columns of a row |
 //! | [`mod@sddmm`] | inner products at the edges: the gradient of `A x` for `A`'s values |
 //! | [`spgemm`] | `A B` of two sparse matrices, with the gradients of both values |
@@ -39,15 +42,22 @@
 //! # Ok::<(), coarsen_sparse::Error>(())
 //! ```
 #![forbid(unsafe_code)]
+// What is not inlined into a loop is compiled for the oldest machine, whatever the loop is compiled for.
+#![allow(clippy::inline_always)]
 #![cfg_attr(test, allow(clippy::float_cmp))] // numbers worked by hand are exact
 
+pub mod act;
 pub mod concat;
 mod contract;
 pub mod csr;
 mod edit;
 pub mod error;
+mod lanes;
 pub mod parallel;
 pub mod pattern;
+#[cfg(test)]
+mod portable;
+pub mod rows;
 pub mod scalar;
 pub mod sddmm;
 pub mod segment;
@@ -55,6 +65,7 @@ pub mod spgemm;
 pub mod spmm;
 pub mod spmm_max;
 
+pub use act::Act;
 pub use concat::{Block, Offset, block_diagonal};
 pub use csr::Csr;
 pub use error::Error;
@@ -65,5 +76,8 @@ pub use pattern::Pattern;
 pub use scalar::Scalar;
 pub use sddmm::sddmm;
 pub use spgemm::Product;
+pub use spmm::{
+    row_sums, spmm, spmm_act, spmm_beside, spmm_beside_backward, spmm_mean, spmm_mean_backward, spmm_own,
+    spmm_own_transposed, spmm_transposed,
+};
 pub use spmm_max::{spmm_max, spmm_max_backward};
-pub use spmm::{row_sums, spmm, spmm_mean, spmm_mean_backward, spmm_transposed};

@@ -3,17 +3,13 @@
 use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Sub, SubAssign};
 
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for f32 {}
-    impl Sealed for f64 {}
-}
+use crate::lanes::Lanes;
 
 /// `f32` or `f64`.
 ///
 /// Sealed: the kernels promise bit-identical results, which holds for these two.
 pub trait Scalar:
-    sealed::Sealed
+    Lanes
     + Copy
     + Debug
     + Default
@@ -43,6 +39,16 @@ pub trait Scalar:
     #[must_use]
     fn exp(self) -> Self;
 
+    /// The square root.
+    #[must_use]
+    fn sqrt(self) -> Self;
+
+    /// The nearest number to one of `f64`.
+    fn from_f64(x: f64) -> Self;
+
+    /// The same number in `f64`.
+    fn to_f64(self) -> f64;
+
     /// Is this not a number?
     fn is_nan(self) -> bool;
 }
@@ -53,17 +59,32 @@ macro_rules! scalar {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
 
-            #[inline]
+            #[inline(always)]
             fn from_count(count: usize) -> Self {
                 count as Self
             }
 
-            #[inline]
+            #[inline(always)]
             fn exp(self) -> Self {
                 $exp(self)
             }
 
-            #[inline]
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                <$float>::sqrt(self)
+            }
+
+            #[inline(always)]
+            fn from_f64(x: f64) -> Self {
+                x as Self
+            }
+
+            #[inline(always)]
+            fn to_f64(self) -> f64 {
+                f64::from(self)
+            }
+
+            #[inline(always)]
             fn is_nan(self) -> bool {
                 <$float>::is_nan(self)
             }
@@ -78,7 +99,7 @@ scalar!(f64, f64::exp);
 ///
 /// `x = n ln 2 + r` with `|r| ≤ ln 2 / 2`, so `e^x = 2^n e^r`; the Taylor polynomial of degree 7 leaves out at most
 /// `(ln 2 / 2)^8 / 8! < 2^-27`.
-#[inline]
+#[inline(always)]
 fn exp(x: f32) -> f32 {
     // Below, the result rounds to 0; above, to infinity.
     const LOWEST: f32 = -105.0;

@@ -1,6 +1,8 @@
 //! Properties of every kernel: equal to dense arithmetic, differentiable as stated, the same bits on any executor.
 
+mod fused;
 mod products;
+mod rows;
 mod segments;
 mod structure;
 mod support;

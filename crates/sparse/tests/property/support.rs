@@ -1,6 +1,7 @@
 //! Random sparse matrices, their dense twins, and executors that try to change a result.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use coarsen_sparse::{Csr, Executor, Rayon, Scalar, Serial};
 use ndarray::{Array1, Array2};
@@ -67,6 +68,26 @@ pub(crate) fn matrix(rows: usize, cols: usize) -> impl Strategy<Value = Matrix> 
     })
 }
 
+/// Operands of the fused products: `A` square, `x` and `g: [n, width]`, `g_beside: [n, 2 width]`, `bias: [width]`.
+#[derive(Debug, Clone)]
+pub(crate) struct Fused {
+    pub(crate) a: Matrix,
+    pub(crate) x: Vec<f64>,
+    pub(crate) g: Vec<f64>,
+    pub(crate) g_beside: Vec<f64>,
+    pub(crate) bias: Vec<f64>,
+    pub(crate) own: f64,
+    pub(crate) width: usize,
+}
+
+pub(crate) fn fused() -> impl Strategy<Value = Fused> {
+    (size(), width()).prop_flat_map(|(n, width)| {
+        let dense = |width| numbers(n * width);
+        (matrix(n, n), dense(width), dense(width), dense(2 * width), numbers(width), number())
+            .prop_map(move |(a, x, g, g_beside, bias, own)| Fused { a, x, g, g_beside, bias, own, width })
+    })
+}
+
 /// A size, with 0 and 1 weighted in.
 pub(crate) fn size() -> impl Strategy<Value = usize> {
     prop_oneof![1 => Just(0_usize), 1 => Just(1), 6 => 2_usize..12]
@@ -126,6 +147,24 @@ impl Executor for Adversary {
 /// Rayon, with as many tasks as the work can be cut into.
 pub(crate) struct Fine;
 
+/// Rayon with this many threads.
+struct Threads(rayon::ThreadPool);
+
+impl Executor for Threads {
+    fn run(&self, n: usize, grain: usize, body: &(dyn Fn(Range<usize>) + Sync)) {
+        self.0.install(|| Fine.run(n, grain, body));
+    }
+
+    fn task_cost(&self) -> usize {
+        Fine.task_cost()
+    }
+}
+
+/// Pools of 1, 2 and 3 threads.
+static POOLS: LazyLock<[Threads; 3]> = LazyLock::new(|| {
+    [1, 2, 3].map(|n| Threads(rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap()))
+});
+
 impl Executor for Fine {
     fn run(&self, n: usize, grain: usize, body: &(dyn Fn(Range<usize>) + Sync)) {
         Rayon.run(n, grain, body);
@@ -145,7 +184,8 @@ pub(crate) fn run<T: Scalar>(len: usize, kernel: impl Fn(&dyn Executor, &mut [T]
     };
     let want = outcome(&Serial);
     let bits = |values: &[T]| values.iter().map(|value| format!("{value:?}")).collect::<Vec<_>>();
-    for exec in [&Adversary as &dyn Executor, &Fine, &Rayon] {
+    let pools = POOLS.iter().map(|pool| pool as &dyn Executor);
+    for exec in [&Adversary as &dyn Executor, &Fine, &Rayon].into_iter().chain(pools) {
         assert_eq!(bits(&outcome(exec)), bits(&want), "the executor changed the result");
     }
     want

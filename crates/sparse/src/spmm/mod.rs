@@ -1,12 +1,18 @@
 //! Sparse times dense: one row of the result at a time, edges in order.
 //!
-//! The columns are taken in blocks that stay in registers while the edges of the row are walked; each number of the
-//! result is a sum in edge order whatever the block.
+//! A row is summed in registers, finished there (bias, activation, the row itself, a mean) and written once. Rows of `x`
+//! that are far from the processor are asked for a few edges ahead.
+
+mod fused;
+mod walk;
+
+pub use fused::{spmm_act, spmm_beside, spmm_beside_backward, spmm_own, spmm_own_transposed};
 
 use crate::csr::Csr;
-use crate::parallel::{Executor, Rows, over};
+use crate::parallel::Executor;
 use crate::pattern::Pattern;
 use crate::scalar::Scalar;
+use walk::{Finish, Start, Table, Walk, Weights};
 
 /// `y = A x`: `y_i = Σ_j a_ij x_j`. Without values, all are 1.
 ///
@@ -30,10 +36,7 @@ pub fn spmm<T: Scalar>(
     y: &mut [T],
 ) {
     check("spmm", a, values, x, width, y);
-    match values {
-        Some(values) => product(exec, a, |edge, _| values[edge], |_| T::ONE, x, width, y),
-        None => product(exec, a, |_, _| T::ONE, |_| T::ONE, x, width, y),
-    }
+    plain(a, Weights::of(values), x, width).run(exec, y);
 }
 
 /// `y = Aᵀ x` through the stored transpose: `y_j = Σ_i a_ij x_i`. The backward of [`spmm`] for `x`.
@@ -57,14 +60,8 @@ pub fn spmm_transposed<T: Scalar>(
     width: usize,
     y: &mut [T],
 ) {
-    let (transpose, map) = (a.transpose(), a.transposed_edge());
-    check("spmm_transposed", transpose, values, x, width, y);
-    match values {
-        Some(values) => {
-            product(exec, transpose, |edge, _| values[map[edge] as usize], |_| T::ONE, x, width, y);
-        }
-        None => product(exec, transpose, |_, _| T::ONE, |_| T::ONE, x, width, y),
-    }
+    check("spmm_transposed", a.transpose(), values, x, width, y);
+    plain(a.transpose(), Weights::transposed(a, values), x, width).run(exec, y);
 }
 
 /// Mean over the columns of a row: `y_i = Σ_j x_j / |row i|`; an empty row gives 0.
@@ -78,7 +75,7 @@ pub fn spmm_transposed<T: Scalar>(
 /// On a slice of another length.
 pub fn spmm_mean<T: Scalar>(exec: &dyn Executor, a: &Csr, x: &[T], width: usize, y: &mut [T]) {
     check("spmm_mean", a, None, x, width, y);
-    product(exec, a, |_, _| T::ONE, |row| share(a, row), x, width, y);
+    Walk { finish: Finish::Mean, ..plain(a, Weights::One, x, width) }.run(exec, y);
 }
 
 /// Gradient of [`spmm_mean`] for `x`: `out_j = Σ_i grad_i / |row i|` over the rows that hold `j`.
@@ -97,9 +94,8 @@ pub fn spmm_mean_backward<T: Scalar>(
     width: usize,
     out: &mut [T],
 ) {
-    let (a, transpose) = (a.csr(), a.transpose());
-    check("spmm_mean_backward", transpose, None, grad, width, out);
-    product(exec, transpose, |_, row| share(a, row as usize), |_| T::ONE, grad, width, out);
+    check("spmm_mean_backward", a.transpose(), None, grad, width, out);
+    plain(a.transpose(), Weights::Share(a.csr()), grad, width).run(exec, out);
 }
 
 /// Sum of the values of each row; without values, its number of entries.
@@ -124,11 +120,6 @@ pub fn row_sums<T: Scalar>(exec: &dyn Executor, a: &Csr, values: Option<&[T]>, o
     }
 }
 
-/// One over the number of entries of a row. An empty row has sum 0, which stays 0.
-fn share<T: Scalar>(a: &Csr, row: usize) -> T {
-    T::ONE / T::from_count(a.range(row).len().max(1))
-}
-
 fn check<T>(kernel: &str, a: &Csr, values: Option<&[T]>, x: &[T], width: usize, y: &[T]) {
     if let Some(values) = values {
         assert_eq!(values.len(), a.nnz(), "{kernel}: `values` must hold one number per edge");
@@ -137,82 +128,10 @@ fn check<T>(kernel: &str, a: &Csr, values: Option<&[T]>, x: &[T], width: usize, 
     assert_eq!(y.len(), a.rows() * width, "{kernel}: `y` must be [{}, {width}]", a.rows());
 }
 
-/// `y_i = scale(i) Σ_edges weight(edge, col) x_col`.
-fn product<T: Scalar>(
-    exec: &dyn Executor,
-    a: &Csr,
-    weight: impl Fn(usize, u32) -> T + Sync,
-    scale: impl Fn(usize) -> T + Sync,
-    x: &[T],
-    width: usize,
-    y: &mut [T],
-) {
-    if width == 0 {
-        return;
-    }
-    let ptr = a.row_ptr();
-    over(
-        exec,
-        a.rows(),
-        |row| (ptr[row] as usize + row) * width,
-        Rows { data: y, width },
-        |rows, piece| {
-            for (row, y) in rows.zip(piece.data.chunks_exact_mut(width)) {
-                let (first, cols) = (a.range(row).start, a.row(row));
-                combine(cols, |k| weight(first + k, cols[k]), scale(row), x, y);
-            }
-        },
-    );
-}
-
-/// Edges whose weights are looked up together, once for all blocks of columns.
-const GROUP: usize = 32;
-
-/// `y = scale Σ_k weight(k) x_cols[k]`, `k` ascending.
-#[inline]
-fn combine<T: Scalar>(cols: &[u32], weight: impl Fn(usize) -> T, scale: T, x: &[T], y: &mut [T]) {
-    y.fill(T::ZERO);
-    let mut weights = [T::ZERO; GROUP];
-    for (group, cols) in cols.chunks(GROUP).enumerate() {
-        for (k, weight_of_k) in (group * GROUP..).zip(&mut weights[..cols.len()]) {
-            *weight_of_k = weight(k);
-        }
-        let terms = Terms { cols, weights: &weights[..cols.len()], x, width: y.len() };
-        let at = terms.add::<32>(y, 0);
-        let at = terms.add::<8>(y, at);
-        terms.add::<1>(y, at);
-    }
-    for y in y {
-        *y *= scale;
-    }
-}
-
-/// Weighted rows of `x`.
-struct Terms<'a, T> {
-    cols: &'a [u32],
-    weights: &'a [T],
-    x: &'a [T],
-    width: usize,
-}
-
-impl<T: Scalar> Terms<'_, T> {
-    /// Adds them to `y` from column `at` on, by whole blocks, and says where it stopped.
-    #[inline]
-    fn add<const N: usize>(&self, y: &mut [T], mut at: usize) -> usize {
-        let (blocks, _) = y[at..].as_chunks_mut::<N>();
-        for block in blocks {
-            let mut sum = *block;
-            for (&col, &weight) in self.cols.iter().zip(self.weights) {
-                let terms = &self.x[col as usize * self.width + at..][..N];
-                for (sum, &term) in sum.iter_mut().zip(terms) {
-                    *sum += weight * term;
-                }
-            }
-            *block = sum;
-            at += N;
-        }
-        at
-    }
+/// `Σ_edges weight x_col`, nothing before or after.
+fn plain<'a, T: Scalar>(a: &'a Csr, weights: Weights<'a, T>, x: &'a [T], width: usize) -> Walk<'a, T> {
+    let (start, finish) = (Start::Zero, Finish::Keep);
+    Walk { a, weights, x: Table::new(x, width), width, start, finish, beside: None }
 }
 
 #[cfg(test)]

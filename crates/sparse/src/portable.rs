@@ -1,0 +1,58 @@
+//! Kernels without the vector instructions a machine may lack, against those with them: the same bits.
+
+use std::fmt::Debug;
+
+use crate::lanes::tests::portable;
+use crate::rows::{self, Norm};
+use crate::{Act, Csr, Pattern, Scalar, Serial, spmm_act, spmm_beside_backward, spmm_own_transposed};
+
+/// What `kernel` writes over `len` stale numbers; fails if the instruction set shows.
+fn same<T: Scalar + Debug>(len: usize, kernel: impl Fn(&mut [T])) {
+    let outcome = || {
+        let mut out = vec![T::from_count(77); len];
+        kernel(&mut out);
+        out
+    };
+    assert_eq!(portable(outcome), outcome());
+}
+
+/// Numbers whose products and sums are rounded.
+fn numbers<T: Scalar>(count: usize, seed: usize) -> Vec<T> {
+    (0..count).map(|k| T::from_f64((((k + seed) * 7919 % 1013) as f64 - 506.0) / 253.0)).collect()
+}
+
+fn every_kernel<T: Scalar>(width: usize) {
+    let n = 50;
+    let edges = (0..n as u32).flat_map(|i| (0..i % 7).map(move |k| (i, (i * 31 + k * 17) % 50)));
+    let a = Pattern::new(Csr::from_edges(n, n, edges).unwrap());
+    let values = numbers::<T>(a.nnz(), 3);
+    let (x, g) = (numbers::<T>(n * width, 0), numbers::<T>(2 * n * width, 11));
+    let (bias, weight) = (numbers::<T>(width, 5), numbers::<T>(width, 7));
+    same(n * width, |y| {
+        spmm_act(&Serial, a.csr(), Some(&values), &x, width, Some(&bias), Act::Relu, y);
+    });
+    same(n * width, |dx| spmm_own_transposed(&Serial, &a, Some(&values), bias[0], &x, width, dx));
+    same(n * width, |dx| spmm_beside_backward(&Serial, &a, None, &g, width, dx));
+    let (mut mean, mut var) = (bias.clone(), bias.clone());
+    same(2 * width, |out| {
+        let (mean, var) = out.split_at_mut(width);
+        rows::moments(&Serial, width, &x, mean, var);
+    });
+    rows::moments(&Serial, width, &x, &mut mean, &mut var);
+    let norm = Norm { mean: &mean, var: &var, weight: &weight, bias: &bias, eps: T::from_f64(1e-5) };
+    same(n * width, |y| rows::normalize(&Serial, width, &x, &norm, Act::Relu, y));
+    same((n + 2) * width, |out| {
+        let (dx, rest) = out.split_at_mut(n * width);
+        let (dweight, dbias) = rest.split_at_mut(width);
+        let (y, grad) = (&x, &g[..n * width]);
+        rows::normalize_backward(&Serial, width, &x, y, grad, &norm, Act::Relu, dx, dweight, dbias);
+    });
+}
+
+#[test]
+fn the_instruction_set_does_not_show() {
+    for width in [1, 2, 7, 8, 15, 16, 31, 64, 65, 127, 129, 200, 257] {
+        every_kernel::<f32>(width);
+        every_kernel::<f64>(width);
+    }
+}

@@ -1,0 +1,265 @@
+//! One pass over matrices of the same shape, with sums over their rows.
+
+use std::array::from_fn;
+use std::ops::Range;
+
+use pulp::{Simd, WithSimd};
+
+use crate::lanes::dispatch;
+use crate::parallel::{Executor, Pieces, Rows, over};
+use crate::scalar::Scalar;
+
+/// How matrices `[n, width]` are walked: by tiles of whole rows, and by blocks of whole tiles.
+///
+/// Narrow rows are taken several at a time, so that a tile fills vector registers. Neither size depends on the
+/// executor, so neither do sums: a block's are kept apart for each row of a tile, added when it ends, and blocks are
+/// added in order.
+#[derive(Clone, Copy)]
+pub(super) struct Grid {
+    width: usize,
+    /// Numbers in a tile.
+    tile: usize,
+    /// Numbers in a block.
+    block: usize,
+    /// Numbers in all.
+    len: usize,
+}
+
+/// Numbers in a tile, or about that.
+const TILE: usize = 256;
+
+/// Numbers in a block, or about that: two matrices of it stay in the second level of cache.
+const BLOCK: usize = 32_768;
+
+impl Grid {
+    /// `width` is not 0.
+    pub(super) fn new(width: usize, len: usize) -> Self {
+        let tile = width * (TILE / width).max(1);
+        Self { width, tile, block: tile * (BLOCK / tile).max(1), len }
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.len / self.width
+    }
+
+    pub(super) fn blocks(&self) -> usize {
+        self.len.div_ceil(self.block)
+    }
+
+    /// The numbers of a block.
+    pub(super) fn block(&self, block: usize) -> Range<usize> {
+        block * self.block..self.len.min((block + 1) * self.block)
+    }
+
+    /// A number for each column, repeated over the rows of a tile.
+    pub(super) fn tiled<T: Scalar>(&self, columns: impl Fn(usize) -> T) -> Vec<T> {
+        let row: Vec<T> = (0..self.width).map(columns).collect();
+        row.repeat(self.tile / self.width)
+    }
+
+    /// Calls `body` for each block, with its part of `outs`.
+    pub(super) fn each_block<P: Pieces>(&self, exec: &dyn Executor, outs: P, body: impl Fn(usize, P) + Sync) {
+        let cost = |block: usize| self.len.min(block * self.block);
+        over(exec, self.blocks(), cost, outs, |range, mut rest| {
+            for block in range {
+                let (piece, tail) = rest.split(1);
+                rest = tail;
+                body(block, piece);
+            }
+        });
+    }
+
+    /// `y = f(ins, columns)` throughout.
+    pub(super) fn map<T: Scalar, const I: usize, const C: usize>(
+        &self,
+        exec: &dyn Executor,
+        ins: [&[T]; I],
+        columns: [&[T]; C],
+        y: &mut [T],
+        f: impl Fn([T; I], [T; C]) -> T + Copy + Sync,
+    ) {
+        self.each_block(exec, self.pieces(y), |block, y| self.map_block(block, ins, columns, y.data, f));
+    }
+
+    /// `y = f(ins, columns)` in a block, of which `y` is given.
+    pub(super) fn map_block<T: Scalar, const I: usize, const C: usize>(
+        &self,
+        block: usize,
+        ins: [&[T]; I],
+        columns: [&[T]; C],
+        y: &mut [T],
+        f: impl Fn([T; I], [T; C]) -> T,
+    ) {
+        let numbers = self.block(block);
+        dispatch(Map { tile: self.tile, ins: ins.map(|x| &x[numbers.clone()]), columns, y, f });
+    }
+
+    /// In place `y = f(y, columns)`.
+    pub(super) fn update<T: Scalar, const C: usize>(
+        &self,
+        exec: &dyn Executor,
+        columns: [&[T]; C],
+        y: &mut [T],
+        f: impl Fn(T, [T; C]) -> T + Copy + Sync,
+    ) {
+        self.each_block(exec, self.pieces(y), |_, y| {
+            dispatch(Update { tile: self.tile, columns, y: y.data, f });
+        });
+    }
+
+    /// Sum of `f(ins, columns)` over the rows of a block.
+    pub(super) fn sum_block<T: Scalar, const I: usize, const C: usize>(
+        &self,
+        block: usize,
+        ins: [&[T]; I],
+        columns: [&[T]; C],
+        out: &mut [T],
+        f: impl Fn([T; I], [T; C]) -> T,
+    ) {
+        let numbers = self.block(block);
+        self.sum_within(ins.map(|x| &x[numbers.clone()]), columns, out, f);
+    }
+
+    /// Sum of `f(ins, columns)` over the rows of matrices of no more than a block.
+    pub(super) fn sum_within<T: Scalar, const I: usize, const C: usize>(
+        &self,
+        ins: [&[T]; I],
+        columns: [&[T]; C],
+        out: &mut [T],
+        f: impl Fn([T; I], [T; C]) -> T,
+    ) {
+        let mut sum = vec![T::ZERO; self.tile];
+        dispatch(Sum { ins, columns, total: &mut sum, f });
+        out.fill(T::ZERO);
+        for row in sum.chunks_exact(self.width) {
+            for (out, &x) in out.iter_mut().zip(row) {
+                *out += x;
+            }
+        }
+    }
+
+    /// What `body` gives for each block, `[width]` numbers `K` times over, added over the blocks.
+    pub(super) fn total<T: Scalar, P: Pieces, const K: usize>(
+        &self,
+        exec: &dyn Executor,
+        outs: P,
+        body: impl Fn(usize, [&mut [T]; K], P) + Sync,
+    ) -> [Vec<f64>; K] {
+        let mut partial = vec![T::ZERO; self.blocks() * K * self.width];
+        let pieces = (Rows { data: &mut partial, width: K * self.width }, outs);
+        self.each_block(exec, pieces, |block, (partial, outs)| {
+            let mut rest = partial.data;
+            let partial = from_fn(|_| {
+                let (head, tail) = std::mem::take(&mut rest).split_at_mut(self.width);
+                rest = tail;
+                head
+            });
+            body(block, partial, outs);
+        });
+        let rows = |k| partial.chunks_exact(self.width).skip(k).step_by(K);
+        from_fn(|k| {
+            let mut total = vec![0.0; self.width];
+            for partial in rows(k) {
+                for (total, partial) in total.iter_mut().zip(partial) {
+                    *total += partial.to_f64();
+                }
+            }
+            total
+        })
+    }
+
+    /// A matrix, to be cut between blocks.
+    pub(super) fn pieces<'a, T>(&self, data: &'a mut [T]) -> Blocks<'a, T> {
+        Blocks { data, size: self.block }
+    }
+}
+
+/// `y = f(ins, columns)` for each number of a block.
+struct Map<'a, T, F, const I: usize, const C: usize> {
+    tile: usize,
+    ins: [&'a [T]; I],
+    columns: [&'a [T]; C],
+    y: &'a mut [T],
+    f: F,
+}
+
+impl<T: Scalar, F: Fn([T; I], [T; C]) -> T, const I: usize, const C: usize> WithSimd for Map<'_, T, F, I, C> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for (tile, y) in self.y.chunks_mut(self.tile).enumerate() {
+            let ins: [&[T]; I] = from_fn(|k| &self.ins[k][tile * self.tile..][..y.len()]);
+            let columns: [&[T]; C] = from_fn(|k| &self.columns[k][..y.len()]);
+            for (j, y) in y.iter_mut().enumerate() {
+                *y = (self.f)(from_fn(|k| ins[k][j]), from_fn(|k| columns[k][j]));
+            }
+        }
+    }
+}
+
+/// `y = f(y, columns)` for each number of a block.
+struct Update<'a, T, F, const C: usize> {
+    tile: usize,
+    columns: [&'a [T]; C],
+    y: &'a mut [T],
+    f: F,
+}
+
+impl<T: Scalar, F: Fn(T, [T; C]) -> T, const C: usize> WithSimd for Update<'_, T, F, C> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for y in self.y.chunks_mut(self.tile) {
+            let columns: [&[T]; C] = from_fn(|k| &self.columns[k][..y.len()]);
+            for (j, y) in y.iter_mut().enumerate() {
+                *y = (self.f)(*y, from_fn(|k| columns[k][j]));
+            }
+        }
+    }
+}
+
+/// `total += f(ins, columns)` over the tiles of a block.
+struct Sum<'a, T, F, const I: usize, const C: usize> {
+    ins: [&'a [T]; I],
+    columns: [&'a [T]; C],
+    total: &'a mut [T],
+    f: F,
+}
+
+impl<T: Scalar, F: Fn([T; I], [T; C]) -> T, const I: usize, const C: usize> WithSimd for Sum<'_, T, F, I, C> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let len = self.ins[0].len();
+        for at in (0..len).step_by(self.total.len()) {
+            let n = self.total.len().min(len - at);
+            let ins: [&[T]; I] = from_fn(|k| &self.ins[k][at..][..n]);
+            let columns: [&[T]; C] = from_fn(|k| &self.columns[k][..n]);
+            for (j, total) in self.total[..n].iter_mut().enumerate() {
+                *total += (self.f)(from_fn(|k| ins[k][j]), from_fn(|k| columns[k][j]));
+            }
+        }
+    }
+}
+
+/// Item `i` owns block `i`, of which the last may be short.
+pub(super) struct Blocks<'a, T> {
+    pub(super) data: &'a mut [T],
+    size: usize,
+}
+
+impl<T: Send> Pieces for Blocks<'_, T> {
+    fn split(self, items: usize) -> (Self, Self) {
+        let (head, tail) = self.data.split_at_mut(self.data.len().min(items * self.size));
+        (Self { data: head, size: self.size }, Self { data: tail, size: self.size })
+    }
+}
+
+impl Pieces for () {
+    fn split(self, _: usize) -> (Self, Self) {
+        ((), ())
+    }
+}

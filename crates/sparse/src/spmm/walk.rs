@@ -1,0 +1,318 @@
+//! The one loop of all products of a sparse matrix with dense rows.
+//!
+//! A strip of columns stays in registers while the edges of a row are walked; then it is finished and written, once.
+//! Each number of the result is a sum in edge order, whatever the strip.
+
+use std::ops::Range;
+
+use pulp::{Simd, WithSimd};
+
+use crate::act::Act;
+use crate::csr::Csr;
+use crate::lanes::{dispatch, prefetch};
+use crate::parallel::{Executor, Pieces, Rows, over};
+use crate::pattern::Pattern;
+use crate::scalar::Scalar;
+
+/// `y_i = finish(start_i + Σ_edges weight x_col)`
+pub(super) struct Walk<'a, T> {
+    pub(super) a: &'a Csr,
+    pub(super) weights: Weights<'a, T>,
+    /// Its first `width` columns are multiplied.
+    pub(super) x: Table<'a, T>,
+    pub(super) width: usize,
+    pub(super) start: Start<'a, T>,
+    pub(super) finish: Finish<'a, T>,
+    /// Copied beside the result: `y_i = [.. | row i]`.
+    pub(super) beside: Option<&'a [T]>,
+}
+
+/// Rows of numbers, each `stride` after the one before, the first at `from`.
+#[derive(Clone, Copy)]
+pub(super) struct Table<'a, T> {
+    pub(super) data: &'a [T],
+    pub(super) stride: usize,
+    pub(super) from: usize,
+}
+
+impl<'a, T> Table<'a, T> {
+    /// `[_, width]`
+    pub(super) fn new(data: &'a [T], width: usize) -> Self {
+        Self { data, stride: width, from: 0 }
+    }
+
+    #[inline(always)]
+    fn place(&self, row: usize, at: usize) -> usize {
+        row * self.stride + self.from + at
+    }
+}
+
+/// The weights of the edges of the matrix walked.
+pub(super) enum Weights<'a, T> {
+    /// 1
+    One,
+    /// In edge order.
+    Given(&'a [T]),
+    /// Those of its transpose, and which edge of that each edge is.
+    Moved { values: &'a [T], edge: &'a [u32] },
+    /// One over the length of the row of this matrix that has the number of the edge's column.
+    Share(&'a Csr),
+}
+
+impl<'a, T> Weights<'a, T> {
+    /// Those of `A`, if there are any.
+    pub(super) fn of(values: Option<&'a [T]>) -> Self {
+        values.map_or(Self::One, Self::Given)
+    }
+
+    /// Those of `A` along `Aᵀ`.
+    pub(super) fn transposed(a: &'a Pattern, values: Option<&'a [T]>) -> Self {
+        values.map_or(Self::One, |values| Self::Moved { values, edge: a.transposed_edge() })
+    }
+}
+
+/// What is in a row before the edges are added.
+pub(super) enum Start<'a, T> {
+    Zero,
+    /// `factor` times the row.
+    Row {
+        factor: T,
+        rows: Table<'a, T>,
+    },
+}
+
+/// What is done to a row after the edges are added.
+pub(super) enum Finish<'a, T> {
+    Keep,
+    /// Divided by the number of edges, if there are any.
+    Mean,
+    /// `act(row + bias)`
+    Act {
+        bias: Option<&'a [T]>,
+        act: Act,
+    },
+}
+
+/// Edges whose weights are looked up together: their loads overlap, and the weights stay in the first level of cache.
+const GROUP: usize = 512;
+
+impl<T: Scalar> Walk<'_, T> {
+    /// Fills `y: [rows, width]`, or `[rows, 2 width]` with a row beside.
+    pub(super) fn run(&self, exec: &dyn Executor, y: &mut [T]) {
+        if self.width == 0 {
+            return;
+        }
+        let ptr = self.a.row_ptr();
+        let y_width = if self.beside.is_some() { 2 * self.width } else { self.width };
+        let cost = |row: usize| (ptr[row] as usize + row) * self.width;
+        over(exec, self.a.rows(), cost, Rows { data: y, width: y_width }, |rows, piece| match self.weights {
+            Weights::One => dispatch(Task { walk: self, rows, weights: None, y: piece }),
+            Weights::Given(weights) => {
+                let weights = &weights[ptr[rows.start] as usize..ptr[rows.end] as usize];
+                dispatch(Task { walk: self, rows, weights: Some(weights), y: piece });
+            }
+            Weights::Moved { values, edge } => self.grouped(rows, piece, |edges, weights| {
+                weights.extend(edge[edges].iter().map(|&edge| values[edge as usize]));
+            }),
+            Weights::Share(of) => self.grouped(rows, piece, |edges, weights| {
+                let rows = self.a.col()[edges].iter();
+                weights.extend(rows.map(|&row| T::ONE / T::from_count(of.range(row as usize).len())));
+            }),
+        });
+    }
+
+    /// Runs with weights that `look` appends for a range of edges, by groups of whole rows.
+    fn grouped(&self, rows: Range<usize>, mut piece: Rows<'_, T>, look: impl Fn(Range<usize>, &mut Vec<T>)) {
+        let ptr = self.a.row_ptr();
+        let mut weights = Vec::new();
+        let mut start = rows.start;
+        while start < rows.end {
+            let full = |&end: &u32| ((end - ptr[start]) as usize) < GROUP;
+            let more = ptr[start + 1..rows.end].iter().take_while(|end| full(end)).count();
+            let end = start + 1 + more;
+            let (group, rest) = piece.split(end - start);
+            piece = rest;
+            weights.clear();
+            look(ptr[start] as usize..ptr[end] as usize, &mut weights);
+            dispatch(Task { walk: self, rows: start..end, weights: Some(&weights), y: group });
+            start = end;
+        }
+    }
+}
+
+/// A range of rows, with the weights of their edges.
+struct Task<'a, T> {
+    walk: &'a Walk<'a, T>,
+    rows: Range<usize>,
+    weights: Option<&'a [T]>,
+    y: Rows<'a, T>,
+}
+
+/// Bytes of `x` from which on its rows are asked for before they are needed: less stays in the second level of cache.
+const FAR: usize = 1 << 20;
+
+/// How many edges before.
+const AHEAD: usize = 12;
+
+impl<T: Scalar> WithSimd for Task<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { walk, rows, weights, y } = self;
+        let (ptr, col) = (walk.a.row_ptr(), walk.a.col());
+        let (first, last) = (ptr[rows.start] as usize, ptr[rows.end] as usize);
+        let (far, x) = (size_of_val(walk.x.data) >= FAR, walk.x);
+        let ask = |edges: Range<usize>| {
+            for &col in &col[edges.start.min(last)..edges.end.min(last)] {
+                prefetch(x.data, x.place(col as usize, 0), walk.width);
+            }
+        };
+        if far {
+            ask(first..first + AHEAD);
+        }
+        for (row, y) in rows.zip(y.data.chunks_exact_mut(y.width)) {
+            let (start, end) = (ptr[row] as usize, ptr[row + 1] as usize);
+            if far {
+                ask(start + AHEAD..end + AHEAD);
+            }
+            let edges = Edges {
+                row,
+                col: &col[start..end],
+                weights: weights.map(|w| &w[start - first..end - first]),
+            };
+            let (y, rest) = y.split_at_mut(walk.width);
+            walk.row(simd, &edges, y);
+            if let Some(x) = walk.beside {
+                rest.copy_from_slice(&x[row * walk.width..][..walk.width]);
+            }
+        }
+    }
+}
+
+/// The edges of a row.
+struct Edges<'a, T> {
+    row: usize,
+    col: &'a [u32],
+    weights: Option<&'a [T]>,
+}
+
+/// `R` registers of a row.
+trait Strip<T: Scalar, S: Simd, const R: usize>: Copy {
+    fn load(self, simd: S, x: &[T], at: usize) -> [T::Pack<S>; R];
+    fn store(self, simd: S, y: &mut [T], at: usize, packs: [T::Pack<S>; R]);
+}
+
+#[derive(Clone, Copy)]
+struct Whole;
+
+impl<T: Scalar, S: Simd, const R: usize> Strip<T, S, R> for Whole {
+    #[inline(always)]
+    fn load(self, _: S, x: &[T], at: usize) -> [T::Pack<S>; R] {
+        let packs = T::packs::<S>(&x[at..][..R * T::count::<S>()]);
+        std::array::from_fn(|r| packs[r])
+    }
+
+    #[inline(always)]
+    fn store(self, _: S, y: &mut [T], at: usize, packs: [T::Pack<S>; R]) {
+        T::packs_mut::<S>(&mut y[at..][..R * T::count::<S>()]).copy_from_slice(&packs);
+    }
+}
+
+/// Less than a register.
+#[derive(Clone, Copy)]
+struct Tail(usize);
+
+impl<T: Scalar, S: Simd> Strip<T, S, 1> for Tail {
+    #[inline(always)]
+    fn load(self, simd: S, x: &[T], at: usize) -> [T::Pack<S>; 1] {
+        [T::part(simd, &x[at..][..self.0])]
+    }
+
+    #[inline(always)]
+    fn store(self, simd: S, y: &mut [T], at: usize, [pack]: [T::Pack<S>; 1]) {
+        T::put_part(simd, &mut y[at..][..self.0], pack);
+    }
+}
+
+impl<T: Scalar> Walk<'_, T> {
+    #[inline(always)]
+    fn row<S: Simd>(&self, simd: S, edges: &Edges<'_, T>, y: &mut [T]) {
+        let mut at = 0;
+        while y.len() - at >= 8 * T::count::<S>() {
+            self.strip::<S, 8>(simd, Whole, edges, at, y);
+            at += 8 * T::count::<S>();
+        }
+        if y.len() - at >= 4 * T::count::<S>() {
+            self.strip::<S, 4>(simd, Whole, edges, at, y);
+            at += 4 * T::count::<S>();
+        }
+        if y.len() - at >= 2 * T::count::<S>() {
+            self.strip::<S, 2>(simd, Whole, edges, at, y);
+            at += 2 * T::count::<S>();
+        }
+        if y.len() - at >= T::count::<S>() {
+            self.strip::<S, 1>(simd, Whole, edges, at, y);
+            at += T::count::<S>();
+        }
+        if at < y.len() {
+            self.strip::<S, 1>(simd, Tail(y.len() - at), edges, at, y);
+        }
+    }
+
+    #[inline(always)]
+    fn strip<S: Simd, const R: usize>(
+        &self,
+        simd: S,
+        strip: impl Strip<T, S, R>,
+        edges: &Edges<'_, T>,
+        at: usize,
+        y: &mut [T],
+    ) {
+        let mut sum = match &self.start {
+            Start::Zero => [T::splat(simd, T::ZERO); R],
+            Start::Row { factor, rows } => {
+                let factor = T::splat(simd, *factor);
+                strip.load(simd, rows.data, rows.place(edges.row, at)).map(|x| T::times(simd, factor, x))
+            }
+        };
+        let x = &self.x;
+        match edges.weights {
+            Some(weights) => {
+                for (&col, &weight) in edges.col.iter().zip(weights) {
+                    let weight = T::splat(simd, weight);
+                    let terms = strip.load(simd, x.data, x.place(col as usize, at));
+                    for (sum, term) in sum.iter_mut().zip(terms) {
+                        *sum = T::plus(simd, *sum, T::times(simd, weight, term));
+                    }
+                }
+            }
+            None => {
+                for &col in edges.col {
+                    let terms = strip.load(simd, x.data, x.place(col as usize, at));
+                    for (sum, term) in sum.iter_mut().zip(terms) {
+                        *sum = T::plus(simd, *sum, term);
+                    }
+                }
+            }
+        }
+        match self.finish {
+            Finish::Keep => {}
+            Finish::Mean => {
+                let share = T::splat(simd, T::ONE / T::from_count(edges.col.len().max(1)));
+                sum = sum.map(|sum| T::times(simd, share, sum));
+            }
+            Finish::Act { bias, act } => {
+                if let Some(bias) = bias {
+                    for (sum, bias) in sum.iter_mut().zip(strip.load(simd, bias, at)) {
+                        *sum = T::plus(simd, *sum, bias);
+                    }
+                }
+                if act == Act::Relu {
+                    sum = sum.map(|sum| T::relu(simd, sum));
+                }
+            }
+        }
+        strip.store(simd, y, at, sum);
+    }
+}

@@ -1,0 +1,194 @@
+//! Fused passes over dense rows against plain loops over columns, gradients against finite differences.
+
+use crate::support::{assert_close, inner, narrow, numbers, run, slopes, widen};
+use coarsen_sparse::rows::{self, Norm};
+use coarsen_sparse::{Act, Scalar, Serial};
+use proptest::prelude::*;
+
+const TIGHT: f64 = 1e-12;
+const LOOSE: f64 = 1e-4;
+
+/// Rows, two matrices of them, a bias, a weight, an activation.
+#[derive(Debug, Clone)]
+struct Operands {
+    width: usize,
+    x: Vec<f64>,
+    g: Vec<f64>,
+    bias: Vec<f64>,
+    weight: Vec<f64>,
+    act: Act,
+}
+
+fn operands(most: usize) -> impl Strategy<Value = Operands> {
+    let act = prop_oneof![Just(Act::Identity), Just(Act::Relu)];
+    (0..most, prop_oneof![3 => 0_usize..12, 1 => 12_usize..80], act).prop_flat_map(|(n, width, act)| {
+        let matrix = || numbers(n * width);
+        (matrix(), matrix(), numbers(width), numbers(width)).prop_map(move |(x, g, bias, weight)| Operands {
+            width,
+            x,
+            g,
+            bias,
+            weight,
+            act,
+        })
+    })
+}
+
+fn apply(act: Act, x: f64) -> f64 {
+    if act == Act::Relu { x.max(0.0) } else { x }
+}
+
+/// `fold` of each column.
+fn columns(width: usize, x: &[f64], fold: impl Fn(&[f64]) -> f64) -> Vec<f64> {
+    (0..width).map(|c| fold(&x.iter().skip(c).step_by(width).copied().collect::<Vec<_>>())).collect()
+}
+
+fn mean(column: &[f64]) -> f64 {
+    column.iter().sum::<f64>() / column.len().max(1) as f64
+}
+
+fn variance(column: &[f64]) -> f64 {
+    let mean = mean(column);
+    column.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / column.len().max(1) as f64
+}
+
+/// Batch normalisation by its definition.
+fn normal(o: &Operands, x: &[f64], weight: &[f64], bias: &[f64]) -> Vec<f64> {
+    let (m, v) = (columns(o.width, x, mean), columns(o.width, x, variance));
+    let of = |(k, x): (usize, &f64)| {
+        let c = k % o.width;
+        apply(o.act, (x - m[c]) / (v[c] + 0.1).sqrt() * weight[c] + bias[c])
+    };
+    x.iter().enumerate().map(of).collect()
+}
+
+proptest! {
+    #[test]
+    fn bias_then_activation(o in operands(40)) {
+        let want = |bias: &[f64]| o.x.iter().enumerate().map(|(k, x)| apply(o.act, x + bias[k % o.width])).collect::<Vec<_>>();
+        let got = run(o.x.len(), |exec, y| {
+            y.copy_from_slice(&o.x);
+            rows::bias_act(exec, o.width, Some(&o.bias), o.act, y);
+        });
+        prop_assert_eq!(got, want(&o.bias));
+        let got = run(o.x.len(), |exec, y| {
+            y.copy_from_slice(&o.x);
+            rows::bias_act(exec, o.width, None, o.act, y);
+        });
+        prop_assert_eq!(got, want(&vec![0.0; o.width]));
+    }
+
+    #[test]
+    fn activation_backward_with_the_sum_for_the_bias(o in operands(40)) {
+        let y: Vec<f64> = o.x.iter().map(|&x| apply(o.act, x)).collect();
+        let want: Vec<f64> =
+            y.iter().zip(&o.g).map(|(&y, &g)| if o.act == Act::Relu && y <= 0.0 { 0.0 } else { g }).collect();
+        let got = run(y.len(), |exec, dx| rows::act_backward(exec, o.width, o.act, &y, &o.g, dx, None));
+        prop_assert_eq!(&got, &want);
+        let mut dx = vec![7.0; y.len()];
+        let sums = run(o.width, |exec, sums| {
+            let mut dx = vec![7.0; y.len()];
+            rows::act_backward(exec, o.width, o.act, &y, &o.g, &mut dx, Some(sums));
+            assert_eq!(dx, want);
+        });
+        assert_close(&sums, columns(o.width, &want, |column| column.iter().sum()), TIGHT);
+        rows::act_backward(&Serial, o.width, o.act, &y, &o.g, &mut dx, None);
+        prop_assert_eq!(dx, want);
+    }
+
+    #[test]
+    fn sums_and_moments(o in operands(400)) {
+        let sum = |column: &[f64]| column.iter().sum();
+        let got = run(o.width, |exec, out| rows::column_sums(exec, o.width, &o.x, out));
+        assert_close(&got, columns(o.width, &o.x, sum), TIGHT);
+        let x32 = narrow(&o.x);
+        let got = run(o.width, |exec, out| rows::column_sums(exec, o.width, &x32, out));
+        assert_close(&widen(&got), columns(o.width, &o.x, sum), LOOSE);
+        let got = run(2 * o.width, |exec, out| {
+            let (mean, var) = out.split_at_mut(o.width);
+            rows::moments(exec, o.width, &o.x, mean, var);
+        });
+        assert_close(&got[..o.width], columns(o.width, &o.x, mean), TIGHT);
+        assert_close(&got[o.width..], columns(o.width, &o.x, variance), TIGHT);
+    }
+
+    #[test]
+    fn normalisation_and_its_backward(o in operands(24)) {
+        let (m, v) = (columns(o.width, &o.x, mean), columns(o.width, &o.x, variance));
+        let norm = Norm { mean: &m, var: &v, weight: &o.weight, bias: &o.bias, eps: 0.1 };
+        let y = run(o.x.len(), |exec, y| rows::normalize(exec, o.width, &o.x, &norm, o.act, y));
+        assert_close(&y, normal(&o, &o.x, &o.weight, &o.bias), TIGHT);
+        // Near the corner of the ReLU a difference quotient says nothing.
+        prop_assume!(o.act == Act::Identity || y.iter().all(|y| y.abs() > 1e-3 || *y == 0.0));
+        let flat = normal(&Operands { act: Act::Identity, ..o.clone() }, &o.x, &o.weight, &o.bias);
+        prop_assume!(o.act == Act::Identity || flat.iter().all(|y| y.abs() > 1e-3));
+
+        let (n, w) = (o.x.len(), o.width);
+        let got = run(n + 2 * w, |exec, out| {
+            let (dx, rest) = out.split_at_mut(n);
+            let (dweight, dbias) = rest.split_at_mut(w);
+            rows::normalize_backward(exec, w, &o.x, &y, &o.g, &norm, o.act, dx, dweight, dbias);
+        });
+        assert_close(&got[..n], slopes(&o.x, |x| inner(&o.g, &normal(&o, x, &o.weight, &o.bias))), 1e-7);
+        let dweight = slopes(&o.weight, |weight| inner(&o.g, &normal(&o, &o.x, weight, &o.bias)));
+        assert_close(&got[n..n + w], dweight, 1e-7);
+        let dbias = slopes(&o.bias, |bias| inner(&o.g, &normal(&o, &o.x, &o.weight, bias)));
+        assert_close(&got[n + w..], dbias, 1e-7);
+    }
+}
+
+/// More than one block of rows, on both sides of every register.
+fn many_widths<T: Scalar>(tolerance: f64) {
+    for width in (1..=257).filter(|width| width % 16 < 3 || *width < 20) {
+        let n = 70_000 / width + 3;
+        let x: Vec<f64> = (0..n * width).map(|k| ((k * 7919 % 1013) as f64 - 506.0) / 253.0).collect();
+        let short: Vec<T> = x.iter().map(|&x| T::from_f64(x)).collect();
+        let x: Vec<f64> = short.iter().map(|x| x.to_f64()).collect();
+        let got = run(3 * width, |exec, out| {
+            let (mean, rest) = out.split_at_mut(width);
+            let (var, sums) = rest.split_at_mut(width);
+            rows::moments(exec, width, &short, mean, var);
+            rows::column_sums(exec, width, &short, sums);
+        });
+        let got: Vec<f64> = got.into_iter().map(Scalar::to_f64).collect();
+        assert_close(&got[..width], columns(width, &x, mean), tolerance);
+        assert_close(&got[width..2 * width], columns(width, &x, variance), tolerance);
+        let share = |sum: f64| sum / n as f64;
+        let means: Vec<f64> = got[2 * width..].iter().map(|&sum| share(sum)).collect();
+        assert_close(&means, columns(width, &x, mean), tolerance);
+    }
+}
+
+#[test]
+fn many_widths_in_f32() {
+    many_widths::<f32>(1e-5);
+}
+
+#[test]
+fn many_widths_in_f64() {
+    many_widths::<f64>(1e-12);
+}
+
+#[test]
+fn moments_do_not_cancel_far_from_zero() {
+    // Mean 10⁴, deviation 1: E[x²] − E[x]² in f32 would have no digit left.
+    let n = 100_000;
+    let x: Vec<f32> = (0..n).map(|k| 10_000.0 + if k % 2 == 0 { 1.0 } else { -1.0 }).collect();
+    let (mut mean, mut var) = ([0.0], [0.0]);
+    rows::moments(&Serial, 1, &x, &mut mean, &mut var);
+    assert!((mean[0] - 10_000.0).abs() < 1e-2 && (var[0] - 1.0).abs() < 1e-3, "{mean:?} {var:?}");
+}
+
+#[test]
+fn no_rows_have_moments_zero() {
+    let (mut mean, mut var, mut sums) = ([7.0; 3], [7.0; 3], [7.0; 3]);
+    rows::moments::<f64>(&Serial, 3, &[], &mut mean, &mut var);
+    rows::column_sums(&Serial, 3, &[], &mut sums);
+    assert_eq!((mean, var, sums), ([0.0; 3], [0.0; 3], [0.0; 3]));
+}
+
+#[test]
+#[should_panic(expected = "rows::bias_act: a matrix must be [_, 4], got 6 numbers")]
+fn a_wrong_length_is_named() {
+    rows::bias_act(&Serial, 4, None, Act::Relu, &mut [0.0; 6]);
+}
