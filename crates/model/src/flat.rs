@@ -85,6 +85,7 @@ impl FlatConfig {
             conv: &self.conv,
             layers: self.layers,
             hidden: self.hidden,
+            last: None,
             norm: self.norm,
             dropout: if self.jump == Jump::PerLayer { 0.0 } else { self.dropout },
             join: if self.jump == Jump::Last { Join::Last } else { Join::Cat },

@@ -177,6 +177,7 @@ impl HierarchicalConfig {
             conv: &self.conv,
             layers,
             hidden: self.hidden,
+            last: None,
             norm: self.norm,
             dropout: self.dropout,
             join: self.join,

@@ -49,6 +49,17 @@ pub enum Losses {
     None,
 }
 
+/// Width of the last convolution of the assignment network; its other layers have the width of the embedding's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AssignWidth {
+    /// As wide as the others.
+    #[default]
+    Hidden,
+    /// `K`, as in the authors' release and in PyG's example: the linear map behind it then has `(layers − 1) · hidden + K` inputs.
+    Clusters,
+}
+
 /// Configuration of [`DiffPool`]; the default is the paper's for one pooling (for two, `ratio` 0.25).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -61,6 +72,8 @@ pub struct DiffPoolConfig {
     pub layers: usize,
     /// Width of each convolution.
     pub hidden: i64,
+    /// Width of the assignment network's last convolution.
+    pub assign_width: AssignWidth,
     /// The convolution, a row of [`CONVS`](coarsen_nn::CONVS).
     pub conv: Value,
     /// Batch norm over the nodes of the batch, in each layer.
@@ -76,6 +89,7 @@ impl Default for DiffPoolConfig {
             cap: 500,
             layers: 2,
             hidden: 64,
+            assign_width: AssignWidth::Hidden,
             conv: json!({"kind": "sage", "normalize": true}),
             norm: NormAt::After,
             losses: Losses::Paper,
@@ -129,12 +143,18 @@ impl DiffPoolConfig {
             conv: &self.conv,
             layers: self.layers,
             hidden: self.hidden,
+            last: None,
             norm: self.norm,
             dropout: 0.0,
             join: Join::Cat,
         };
+        let last = match self.assign_width {
+            AssignWidth::Hidden => None,
+            AssignWidth::Clusters => Some(clusters),
+        };
+        let assign = StackConfig { last, ..stack };
         Ok(DiffPool {
-            assign: stack.build(&p.sub("assign"), dims)?.with_linear(&p.sub("assign"), clusters),
+            assign: assign.build(&p.sub("assign"), dims)?.with_linear(&p.sub("assign"), clusters),
             embed: stack.build(&p.sub("embed"), dims)?,
             clusters,
             losses: self.losses,

@@ -71,7 +71,7 @@ pub mod registry;
 pub mod stack;
 pub mod top_k;
 
-pub use diffpool::{DiffPool, DiffPoolConfig, Losses};
+pub use diffpool::{AssignWidth, DiffPool, DiffPoolConfig, Losses};
 pub use graclus::{Graclus, GraclusConfig};
 pub use identity::{Identity, IdentityConfig};
 pub use keep::Keep;

@@ -41,6 +41,8 @@ pub struct StackConfig<'a> {
     pub layers: usize,
     /// Width of each.
     pub hidden: i64,
+    /// Width of the last, where it is another.
+    pub last: Option<i64>,
     /// Batch norm over the valid nodes.
     pub norm: NormAt,
     /// Probability of dropping a feature after each layer, in [0, 1).
@@ -62,12 +64,11 @@ impl StackConfig<'_> {
         ConfigError::require(drops, name, "dropout", "in [0, 1)", self.dropout)?;
         let layer = |l: usize| {
             let inputs = if l == 0 { dims.features } else { self.hidden };
-            let conv_dims = dims.with_features(inputs).with_outputs(self.hidden);
+            let outputs = self.last.filter(|_| l + 1 == self.layers).unwrap_or(self.hidden);
+            let conv_dims = dims.with_features(inputs).with_outputs(outputs);
             let norm = match self.norm {
                 NormAt::None => None,
-                NormAt::Before | NormAt::After => {
-                    Some(BatchNorm::new(&p.sub(format!("norm{l}")), self.hidden))
-                }
+                NormAt::Before | NormAt::After => Some(BatchNorm::new(&p.sub(format!("norm{l}")), outputs)),
             };
             Ok(Layer { conv: conv(self.conv, &p.sub(format!("conv{l}")), &conv_dims)?, norm })
         };

@@ -24,9 +24,12 @@ pub(crate) struct Flags {
     threads: u32,
 }
 
+/// Where to compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum On {
+pub(crate) enum On {
+    /// The processor
     Cpu,
+    /// The first GPU
     Cuda,
 }
 
@@ -42,19 +45,25 @@ pub(crate) struct Machine {
 impl Machine {
     /// Takes the device and sets the threads.
     pub(crate) fn set_up(flags: &Flags) -> Result<Self> {
-        let device = match flags.device {
+        let alone = Self::alone(flags.device, flags.threads)?;
+        let cores = || std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
+        let workers = || if alone.device.is_cuda() { 1 } else { (cores() / flags.threads).max(1) };
+        Ok(Self { workers: flags.workers.unwrap_or_else(workers), ..alone })
+    }
+
+    /// Takes a device for one run at a time, with so many threads inside an operation.
+    pub(crate) fn alone(on: On, threads: u32) -> Result<Self> {
+        let device = match on {
             On::Cpu => Device::Cpu,
             On::Cuda => cuda()?,
         };
-        let cores = || std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
-        let workers = || if device.is_cuda() { 1 } else { (cores() / flags.threads).max(1) };
-        tch::set_num_threads(flags.threads as i32);
-        Ok(Self {
-            device,
-            workers: flags.workers.unwrap_or_else(workers),
-            threads: flags.threads,
-            libtorch: libtorch_version(),
-        })
+        tch::set_num_threads(threads as i32);
+        Ok(Self { device, workers: 1, threads, libtorch: libtorch_version() })
+    }
+
+    /// Holds the tensors.
+    pub(crate) fn device(&self) -> Device {
+        self.device
     }
 
     /// Where an experiment runs that starts now.

@@ -7,6 +7,7 @@
 //! | [`reproduce`] | `coarsen reproduce`: what is missing of a suite, then its tables |
 //! | [`suite`], [`plan`] | suites as data, and the experiments they stand for |
 //! | [`tables`], [`page`] | tables from records; the Markdown and HTML pages |
+//! | [`bench`] | `coarsen bench`: training epochs as another library is timed |
 //! | [`workplace`] | one experiment and its record on disk |
 //! | [`progress`], [`estimate`] | the bar, or plain lines; the time that is left |
 //! | [`environment`], [`interrupt`] | device and threads; Ctrl-C |
@@ -15,6 +16,7 @@
 // The terminal is this program's interface.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod bench;
 mod data_command;
 mod environment;
 mod estimate;
@@ -63,6 +65,9 @@ enum Command {
     Train(Box<train_command::Args>),
     /// Train what is missing of a suite of experiments, and print its tables
     Reproduce(reproduce::Args),
+    /// Time what is done over and over, to be compared with other libraries
+    #[command(subcommand)]
+    Bench(Box<bench::Command>),
 }
 
 /// How a command ended.
@@ -91,6 +96,7 @@ fn main() -> ExitCode {
         Command::Data(args) => data_command::run(&args),
         Command::Train(args) => train_command::run(&args),
         Command::Reproduce(args) => reproduce::run(&args),
+        Command::Bench(command) => bench::run(&command),
     };
     ending.map_or_else(
         |error| {

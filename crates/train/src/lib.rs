@@ -13,6 +13,7 @@
 //! | [`config`] | [`TrainConfig`], [`Optimizer`], [`Schedule`] |
 //! | [`task`] | [`Task`], [`Head`], [`GraphClassification`](task::GraphClassification) |
 //! | [`trainer`] | [`fit`], [`Trained`] |
+//! | [`step`] | [`Stepper`]: one epoch, with the time of its parts |
 //! | [`mod@run`] | [`run()`], [`Place`], [`majority`] |
 //! | [`observer`] | [`Observer`], [`EpochScores`] |
 //! | [`seed`] | [`Streams`] |
@@ -46,6 +47,7 @@ pub mod observer;
 pub mod run;
 mod schedule;
 pub mod seed;
+pub mod step;
 pub mod task;
 pub mod trainer;
 
@@ -55,5 +57,6 @@ pub use experiment::{Cell, Checked, Experiment};
 pub use observer::{EpochScores, Observer, Silent};
 pub use run::{Place, majority, run};
 pub use seed::Streams;
-pub use task::{Batch, Head, Order, Task, TaskConfig};
+pub use step::{Epoch, Parts, Stepper};
+pub use task::{Batch, Head, Order, Score, Task, TaskConfig};
 pub use trainer::{Trained, fit};

@@ -3,11 +3,11 @@
 use std::time::Instant;
 
 use coarsen_eval::{Curves, Split};
-use coarsen_model::{Model, Needs, Output};
+use coarsen_model::Model;
 use coarsen_nn::{Ctx, Params};
 use serde_json::Value;
-use tch::nn::{self, OptimizerConfig};
-use tch::{Device, Kind, Tensor, no_grad};
+use tch::nn;
+use tch::{Device, Tensor, no_grad};
 
 use crate::config::{Optimizer, TrainConfig};
 use crate::early_stop::EarlyStop;
@@ -15,7 +15,8 @@ use crate::error::RunError;
 use crate::observer::EpochScores;
 use crate::schedule::Rate;
 use crate::seed::Streams;
-use crate::task::{Batch, Head, Order, Score, Task};
+use crate::step::Stepper;
+use crate::task::{Batch, Head, Score, Task};
 
 /// A network with its head and parameters, trained by [`fit`] or used for prediction.
 #[derive(Debug)]
@@ -85,27 +86,18 @@ pub fn fit(
     each_epoch: &mut dyn FnMut(u32, &EpochScores) -> bool,
 ) -> Result<Curves, RunError> {
     let trained = Trained::new(model, task, streams.init(), device)?;
-    let needs = trained.model.needs();
-    let Optimizer::Adam { lr, weight_decay } = config.optimizer;
-    let adam = nn::Adam { wd: weight_decay, ..nn::Adam::default() };
-    let mut step = Step { optimizer: adam.build(&trained.vars, lr)?, clip_norm: config.clip_norm, count: 0 };
+    let mut stepper = Stepper::new(&trained, task, config, streams)?;
+    let Optimizer::Adam { lr, .. } = config.optimizer;
     let mut rate = Rate::new(config.schedule, lr, task.metric());
     let mut stop = EarlyStop::new(task.metric(), config.patience);
     let mut curves = Curves::default();
     for epoch in 1..=config.epochs {
         let started = Instant::now();
-        let order = Order {
-            shuffle: Some(streams.shuffle(epoch)),
-            cluster: streams.cluster(epoch),
-            batch: config.batch as usize,
-        };
-        let train = step.epoch(&trained, task, &split.train, order, &needs, streams, device)?;
+        let train = stepper.epoch(epoch, &split.train)?.score;
         if !train.loss.is_finite() {
             return Err(RunError::Diverged { epoch, loss: train.loss });
         }
-        let fixed = Order { shuffle: None, cluster: streams.cluster_eval(), ..order };
-        let valid = trained.score(task, task.batches(&split.valid, fixed, &needs, device))?;
-        let test = trained.score(task, task.batches(&split.test, fixed, &needs, device))?;
+        let (valid, test) = (stepper.score(&split.valid)?, stepper.score(&split.test)?);
         curves.train_loss.push(train.loss);
         curves.train.push(train.metric);
         curves.valid_loss.push(valid.loss);
@@ -124,54 +116,7 @@ pub fn fit(
         if stop.stops_after(valid.metric) {
             break;
         }
-        step.optimizer.set_lr(rate.after(valid.metric));
+        stepper.set_rate(rate.after(valid.metric));
     }
     Ok(curves)
-}
-
-/// The optimiser and what happens around each of its steps.
-struct Step {
-    optimizer: nn::Optimizer,
-    clip_norm: Option<f64>,
-    count: u64,
-}
-
-impl Step {
-    #[allow(clippy::too_many_arguments)] // the parts of an epoch, each named once
-    fn epoch(
-        &mut self,
-        trained: &Trained,
-        task: &dyn Task,
-        index: &[usize],
-        order: Order,
-        needs: &Needs,
-        streams: Streams,
-        device: Device,
-    ) -> Result<Score, RunError> {
-        let (mut predictions, mut targets, mut total) = (Vec::new(), Vec::new(), 0.0);
-        for batch in task.batches(index, order, needs, device) {
-            let ctx = Ctx::train(streams.dropout(self.count));
-            let out = trained.model.forward(&batch.level, ctx.child(0));
-            let prediction = trained.head.predict(&out, ctx.child(1));
-            let loss = with_auxiliaries(trained.head.loss(&prediction, &batch.target), &out);
-            self.optimizer.zero_grad();
-            loss.f_backward()?;
-            if let Some(norm) = self.clip_norm {
-                self.optimizer.clip_grad_norm(norm);
-            }
-            self.optimizer.step();
-            self.count += 1;
-            total += loss.double_value(&[]) * batch.target.size()[0] as f64;
-            predictions.push(prediction.detach());
-            targets.push(batch.target);
-        }
-        let (predictions, targets) = (Tensor::cat(&predictions, 0), Tensor::cat(&targets, 0));
-        Ok(Score { metric: task.measure(&predictions, &targets)?, loss: total / index.len() as f64 })
-    }
-}
-
-/// `L + Σ weight · auxiliary`.
-fn with_auxiliaries(loss: Tensor, out: &Output) -> Tensor {
-    debug_assert_eq!(loss.kind(), Kind::Float, "training is in 32 bit reals");
-    out.losses.iter().fold(loss, |sum, auxiliary| sum + &auxiliary.value * auxiliary.weight)
 }

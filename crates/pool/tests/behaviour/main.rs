@@ -2,6 +2,7 @@
 
 mod batch;
 mod control;
+mod diffpool;
 mod every;
 mod graclus;
 mod layouts;

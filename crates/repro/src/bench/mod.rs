@@ -1,0 +1,31 @@
+//! `coarsen bench`: what is done over and over, timed as the programs it is compared with time it.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`epoch`] | `coarsen bench epoch`: training epochs and inference of one network |
+//! | [`models`] | the networks of the comparison, as data |
+//! | [`split`] | the split that all programs draw alike |
+//! | [`measure`] | medians; what other programs took; memory |
+
+mod epoch;
+mod measure;
+mod models;
+mod split;
+
+use anyhow::Result;
+
+use crate::Ending;
+
+/// What is timed.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Training epochs of one network, and inference
+    Epoch(epoch::Args),
+}
+
+/// Runs the command.
+pub(crate) fn run(command: &Command) -> Result<Ending> {
+    match command {
+        Command::Epoch(args) => epoch::run(args),
+    }
+}

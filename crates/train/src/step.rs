@@ -1,0 +1,171 @@
+//! An epoch of training, step by step: what [`fit`](crate::fit) repeats, and what a benchmark times.
+
+use std::time::Instant;
+
+use coarsen_model::{Needs, Output};
+use coarsen_nn::Ctx;
+use tch::nn::{self, OptimizerConfig};
+use tch::{Kind, Tensor};
+
+use crate::config::{Optimizer, TrainConfig};
+use crate::error::RunError;
+use crate::seed::Streams;
+use crate::task::{Batch, Order, Score, Task};
+use crate::trainer::Trained;
+
+/// Wall-clock seconds of the parts of an epoch. What is measured of the epoch as a whole is in none of them.
+///
+/// A CUDA device computes behind the program: there only the sum means something, which `optimizer` completes by reading the loss.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Parts {
+    /// Waiting for the next batch: collation, host plans, the way to the device.
+    pub loader: f64,
+    /// Network, head and losses.
+    pub forward: f64,
+    /// Gradients.
+    pub backward: f64,
+    /// Clipping, the optimiser's step, and reading the loss.
+    pub optimizer: f64,
+}
+
+/// An epoch that was trained.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Epoch {
+    /// Metric of the passes that trained, and the mean loss with its auxiliaries.
+    pub score: Score,
+    /// Where the time went.
+    pub parts: Parts,
+    /// Steps.
+    pub steps: u32,
+}
+
+/// Trains a network epoch by epoch.
+///
+/// # Examples
+///
+/// ```
+/// use coarsen_graph::{DataDir, Dataset};
+/// use coarsen_train::{Stepper, Streams, TaskConfig, TrainConfig, Trained};
+/// use serde_json::json;
+/// use tch::Device;
+///
+/// let data = DataDir::new("data").load("COMMUNITIES", &Default::default())?;
+/// let (task, streams) = (TaskConfig::default().on(&data)?, Streams::new(0, 0));
+/// let trained = Trained::new(&json!({"kind": "gin", "hidden": 8}), task.as_ref(), streams.init(), Device::Cpu)?;
+/// let mut stepper = Stepper::new(&trained, task.as_ref(), &TrainConfig::default(), streams)?;
+/// let epoch = stepper.epoch(1, &(0..100).collect::<Vec<_>>())?;
+/// assert_eq!(epoch.steps, 2);
+/// assert!(epoch.score.loss.is_finite() && epoch.parts.forward > 0.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Stepper<'a> {
+    trained: &'a Trained,
+    task: &'a dyn Task,
+    needs: Needs,
+    streams: Streams,
+    batch: usize,
+    optimizer: nn::Optimizer,
+    clip_norm: Option<f64>,
+    count: u64,
+}
+
+impl<'a> Stepper<'a> {
+    /// Before the first step.
+    ///
+    /// # Errors
+    ///
+    /// When LibTorch refuses the optimiser.
+    pub fn new(
+        trained: &'a Trained,
+        task: &'a dyn Task,
+        config: &TrainConfig,
+        streams: Streams,
+    ) -> Result<Self, RunError> {
+        let Optimizer::Adam { lr, weight_decay } = config.optimizer;
+        let adam = nn::Adam { wd: weight_decay, ..nn::Adam::default() };
+        Ok(Self {
+            trained,
+            task,
+            needs: trained.model.needs(),
+            streams,
+            batch: config.batch as usize,
+            optimizer: adam.build(&trained.vars, lr)?,
+            clip_norm: config.clip_norm,
+            count: 0,
+        })
+    }
+
+    /// Another learning rate from now on.
+    pub fn set_rate(&mut self, lr: f64) {
+        self.optimizer.set_lr(lr);
+    }
+
+    /// Trains epoch `epoch`, counted from 1, on the samples of `index` in an order of its own.
+    ///
+    /// # Errors
+    ///
+    /// When LibTorch fails, or `index` is empty.
+    pub fn epoch(&mut self, epoch: u32, index: &[usize]) -> Result<Epoch, RunError> {
+        let streams = self.streams;
+        let shuffle = Some(streams.shuffle(epoch));
+        let order = Order { shuffle, cluster: streams.cluster(epoch), batch: self.batch };
+        let (task, trained, needs) = (self.task, self.trained, self.needs.clone());
+        let mut batches = task.batches(index, order, &needs, trained.vars.device());
+        let (mut predictions, mut targets, mut total) = (Vec::new(), Vec::new(), 0.0);
+        let (mut parts, mut steps) = (Parts::default(), 0);
+        let mut now = Instant::now();
+        while let Some(batch) = batches.next() {
+            now = lap(&mut parts.loader, now);
+            self.optimizer.zero_grad();
+            let ctx = Ctx::train(streams.dropout(self.count));
+            let out = trained.model.forward(&batch.level, ctx.child(0));
+            let prediction = trained.head.predict(&out, ctx.child(1));
+            let loss = with_auxiliaries(trained.head.loss(&prediction, &batch.target), &out);
+            now = lap(&mut parts.forward, now);
+            loss.f_backward()?;
+            now = lap(&mut parts.backward, now);
+            if let Some(norm) = self.clip_norm {
+                self.optimizer.clip_grad_norm(norm);
+            }
+            self.optimizer.step();
+            self.count += 1;
+            steps += 1;
+            total += loss.double_value(&[]) * batch.target.size()[0] as f64;
+            predictions.push(prediction.detach());
+            targets.push(batch.target);
+            now = lap(&mut parts.optimizer, now);
+        }
+        lap(&mut parts.loader, now);
+        let (predictions, targets) = (Tensor::cat(&predictions, 0), Tensor::cat(&targets, 0));
+        let metric = task.measure(&predictions, &targets)?;
+        Ok(Epoch { score: Score { metric, loss: total / index.len() as f64 }, parts, steps })
+    }
+
+    /// The samples of `index` in their order, with the same random choices of the host every time.
+    pub fn fixed<'b>(&'b self, index: &'b [usize]) -> Box<dyn Iterator<Item = Batch> + 'b> {
+        let order = Order { shuffle: None, cluster: self.streams.cluster_eval(), batch: self.batch };
+        self.task.batches(index, order, &self.needs, self.trained.vars.device())
+    }
+
+    /// The task's metric and loss on the samples of `index`, in evaluation mode.
+    ///
+    /// # Errors
+    ///
+    /// When there are none.
+    pub fn score(&self, index: &[usize]) -> Result<Score, RunError> {
+        self.trained.score(self.task, self.fixed(index))
+    }
+}
+
+/// Adds the time since `from` to a part; the time now.
+fn lap(part: &mut f64, from: Instant) -> Instant {
+    let now = Instant::now();
+    *part += (now - from).as_secs_f64();
+    now
+}
+
+/// `L + Σ weight · auxiliary`.
+fn with_auxiliaries(loss: Tensor, out: &Output) -> Tensor {
+    debug_assert_eq!(loss.kind(), Kind::Float, "training is in 32 bit reals");
+    out.losses.iter().fold(loss, |sum, auxiliary| sum + &auxiliary.value * auxiliary.weight)
+}
