@@ -35,11 +35,6 @@ mod workplace;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use mimalloc::MiMalloc;
-
-/// Workers build and drop batches side by side. (LibTorch allocates for itself.)
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Hierarchical graph pooling: data sets, experiments, and the papers' tables.
 #[derive(Debug, Parser)]
@@ -92,6 +87,7 @@ impl From<Ending> for ExitCode {
 }
 
 fn main() -> ExitCode {
+    coarsen_tensor::keep_freed_memory();
     let ending = match Cli::parse().command {
         Command::Data(args) => data_command::run(&args),
         Command::Train(args) => train_command::run(&args),

@@ -36,6 +36,9 @@ pub enum RunError {
     /// LibTorch failed in a step.
     #[error("LibTorch: {0}")]
     Torch(#[from] tch::TchError),
+    /// The optimiser failed.
+    #[error(transparent)]
+    Step(#[from] coarsen_tensor::Error),
     /// The observer asked to stop. Finished runs were saved.
     #[error("interrupted; finished runs are kept and the same command goes on from there")]
     Interrupted,

@@ -4,9 +4,10 @@ use std::time::Instant;
 
 use coarsen_model::{Needs, Output};
 use coarsen_nn::Ctx;
-use tch::nn::{self, OptimizerConfig};
+use coarsen_tensor::Adam;
 use tch::{Kind, Tensor};
 
+use crate::ahead::ahead;
 use crate::config::{Optimizer, TrainConfig};
 use crate::error::RunError;
 use crate::seed::Streams;
@@ -15,7 +16,7 @@ use crate::trainer::Trained;
 
 /// Wall-clock seconds of the parts of an epoch. What is measured of the epoch as a whole is in none of them.
 ///
-/// A CUDA device computes behind the program: there only the sum means something, which `optimizer` completes by reading the loss.
+/// A CUDA device computes behind the program: there only the time of whole epochs means something.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Parts {
     /// Waiting for the next batch: collation, host plans, the way to the device.
@@ -24,7 +25,7 @@ pub struct Parts {
     pub forward: f64,
     /// Gradients.
     pub backward: f64,
-    /// Clipping, the optimiser's step, and reading the loss.
+    /// Clipping, and the optimiser's step.
     pub optimizer: f64,
 }
 
@@ -52,7 +53,7 @@ pub struct Epoch {
 /// let data = DataDir::new("data").load("COMMUNITIES", &Default::default())?;
 /// let (task, streams) = (TaskConfig::default().on(&data)?, Streams::new(0, 0));
 /// let trained = Trained::new(&json!({"kind": "gin", "hidden": 8}), task.as_ref(), streams.init(), Device::Cpu)?;
-/// let mut stepper = Stepper::new(&trained, task.as_ref(), &TrainConfig::default(), streams)?;
+/// let mut stepper = Stepper::new(&trained, task.as_ref(), &TrainConfig::default(), streams);
 /// let epoch = stepper.epoch(1, &(0..100).collect::<Vec<_>>())?;
 /// assert_eq!(epoch.steps, 2);
 /// assert!(epoch.score.loss.is_finite() && epoch.parts.forward > 0.0);
@@ -64,40 +65,37 @@ pub struct Stepper<'a> {
     needs: Needs,
     streams: Streams,
     batch: usize,
-    optimizer: nn::Optimizer,
+    optimizer: Adam,
+    lr: f64,
     clip_norm: Option<f64>,
     count: u64,
 }
 
 impl<'a> Stepper<'a> {
     /// Before the first step.
-    ///
-    /// # Errors
-    ///
-    /// When LibTorch refuses the optimiser.
     pub fn new(
         trained: &'a Trained,
         task: &'a dyn Task,
         config: &TrainConfig,
         streams: Streams,
-    ) -> Result<Self, RunError> {
+    ) -> Self {
         let Optimizer::Adam { lr, weight_decay } = config.optimizer;
-        let adam = nn::Adam { wd: weight_decay, ..nn::Adam::default() };
-        Ok(Self {
+        Self {
             trained,
             task,
             needs: trained.model.needs(),
             streams,
             batch: config.batch as usize,
-            optimizer: adam.build(&trained.vars, lr)?,
+            optimizer: Adam::new(trained.vars.trainable_variables(), weight_decay),
+            lr,
             clip_norm: config.clip_norm,
             count: 0,
-        })
+        }
     }
 
     /// Another learning rate from now on.
     pub fn set_rate(&mut self, lr: f64) {
-        self.optimizer.set_lr(lr);
+        self.lr = lr;
     }
 
     /// Trains epoch `epoch`, counted from 1, on the samples of `index` in an order of its own.
@@ -109,42 +107,45 @@ impl<'a> Stepper<'a> {
         let streams = self.streams;
         let shuffle = Some(streams.shuffle(epoch));
         let order = Order { shuffle, cluster: streams.cluster(epoch), batch: self.batch };
-        let (task, trained, needs) = (self.task, self.trained, self.needs.clone());
-        let mut batches = task.batches(index, order, &needs, trained.vars.device());
-        let (mut predictions, mut targets, mut total) = (Vec::new(), Vec::new(), 0.0);
-        let (mut parts, mut steps) = (Parts::default(), 0);
-        let mut now = Instant::now();
+        let (task, needs, device) = (self.task, self.needs.clone(), self.trained.vars.device());
+        ahead(|| task.batches(index, order, &needs, device), |batches| self.steps(batches, index.len()))
+    }
+
+    fn steps(&mut self, batches: &mut dyn Iterator<Item = Batch>, samples: usize) -> Result<Epoch, RunError> {
+        let (mut predictions, mut targets, mut losses) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut parts, mut now) = (Parts::default(), Instant::now());
         while let Some(batch) = batches.next() {
             now = lap(&mut parts.loader, now);
-            self.optimizer.zero_grad();
-            let ctx = Ctx::train(streams.dropout(self.count));
-            let out = trained.model.forward(&batch.level, ctx.child(0));
-            let prediction = trained.head.predict(&out, ctx.child(1));
-            let loss = with_auxiliaries(trained.head.loss(&prediction, &batch.target), &out);
+            let ctx = Ctx::train(self.streams.dropout(self.count));
+            let out = self.trained.model.forward(&batch.level, ctx.child(0));
+            let prediction = self.trained.head.predict(&out, ctx.child(1));
+            let loss = with_auxiliaries(self.trained.head.loss(&prediction, &batch.target), &out);
             now = lap(&mut parts.forward, now);
             loss.f_backward()?;
             now = lap(&mut parts.backward, now);
             if let Some(norm) = self.clip_norm {
-                self.optimizer.clip_grad_norm(norm);
+                self.optimizer.clip_norm(norm);
             }
-            self.optimizer.step();
+            self.optimizer.step(self.lr)?;
             self.count += 1;
-            steps += 1;
-            total += loss.double_value(&[]) * batch.target.size()[0] as f64;
+            losses.push(loss.detach() * batch.target.size()[0] as f64);
             predictions.push(prediction.detach());
             targets.push(batch.target);
             now = lap(&mut parts.optimizer, now);
         }
         lap(&mut parts.loader, now);
-        let (predictions, targets) = (Tensor::cat(&predictions, 0), Tensor::cat(&targets, 0));
-        let metric = task.measure(&predictions, &targets)?;
-        Ok(Epoch { score: Score { metric, loss: total / index.len() as f64 }, parts, steps })
+        let steps = losses.len() as u32;
+        // The losses are read here, once: a device need not wait for the host within the epoch.
+        let total = Tensor::stack(&losses, 0).sum(Kind::Double).double_value(&[]);
+        let metric = self.task.measure(&Tensor::cat(&predictions, 0), &Tensor::cat(&targets, 0))?;
+        Ok(Epoch { score: Score { metric, loss: total / samples as f64 }, parts, steps })
     }
 
-    /// The samples of `index` in their order, with the same random choices of the host every time.
-    pub fn fixed<'b>(&'b self, index: &'b [usize]) -> Box<dyn Iterator<Item = Batch> + 'b> {
+    /// Hands the samples of `index` over in their order, batch by batch, with the same random choices of the host every time.
+    pub fn fixed<R>(&self, index: &[usize], consume: impl FnOnce(&mut dyn Iterator<Item = Batch>) -> R) -> R {
         let order = Order { shuffle: None, cluster: self.streams.cluster_eval(), batch: self.batch };
-        self.task.batches(index, order, &self.needs, self.trained.vars.device())
+        let (task, needs, device) = (self.task, &self.needs, self.trained.vars.device());
+        ahead(|| task.batches(index, order, needs, device), consume)
     }
 
     /// The task's metric and loss on the samples of `index`, in evaluation mode.
@@ -153,7 +154,7 @@ impl<'a> Stepper<'a> {
     ///
     /// When there are none.
     pub fn score(&self, index: &[usize]) -> Result<Score, RunError> {
-        self.trained.score(self.task, self.fixed(index))
+        self.fixed(index, |batches| self.trained.score(self.task, batches))
     }
 }
 

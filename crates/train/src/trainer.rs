@@ -86,7 +86,7 @@ pub fn fit(
     each_epoch: &mut dyn FnMut(u32, &EpochScores) -> bool,
 ) -> Result<Curves, RunError> {
     let trained = Trained::new(model, task, streams.init(), device)?;
-    let mut stepper = Stepper::new(&trained, task, config, streams)?;
+    let mut stepper = Stepper::new(&trained, task, config, streams);
     let Optimizer::Adam { lr, .. } = config.optimizer;
     let mut rate = Rate::new(config.schedule, lr, task.metric());
     let mut stop = EarlyStop::new(task.metric(), config.patience);

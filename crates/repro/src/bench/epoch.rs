@@ -89,7 +89,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     let config = TrainConfig { batch, epochs: args.epochs, ..TrainConfig::default() };
     let streams = Streams::new(args.seed, 0);
     let trained = Trained::new(&preset.model, task.as_ref(), streams.init(), machine.device())?;
-    let mut stepper = Stepper::new(&trained, task.as_ref(), &config, streams)?;
+    let mut stepper = Stepper::new(&trained, task.as_ref(), &config, streams);
 
     let measured = train(args, &mut stepper, &split)?;
     let inference = infer(args.infer_passes, &trained, &stepper, data.len());
@@ -197,10 +197,10 @@ fn infer(passes: u32, trained: &Trained, stepper: &Stepper, graphs: usize) -> In
         graphs as f64 / now.elapsed().as_secs_f64()
     };
     no_grad(|| {
-        let there: Vec<Batch> = stepper.fixed(&all).collect();
+        let there: Vec<Batch> = stepper.fixed(&all, |batches| batches.collect());
         let mut inference = Inference { collated: Vec::new(), ready: Vec::new() };
         for _ in 0..passes {
-            inference.collated.push(rate(&|| stepper.fixed(&all).for_each(|batch| drop(answer(&batch)))));
+            inference.collated.push(rate(&|| stepper.fixed(&all, |batches| batches.for_each(|batch| drop(answer(&batch))))));
             inference.ready.push(rate(&|| there.iter().for_each(|batch| drop(answer(batch)))));
         }
         inference
