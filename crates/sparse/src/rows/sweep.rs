@@ -174,6 +174,56 @@ impl Grid {
     }
 }
 
+/// Numbers taken together, then the same of those left over: arrays, whose lengths need no check in the loop.
+const WIDE: usize = 64;
+const NARROW: usize = 8;
+
+/// Calls `$strip::<N>(at)` along `0..$len`.
+macro_rules! strips {
+    ($len:expr, $at:ident, $size:ident => $body:expr) => {
+        let (len, mut $at) = ($len, 0);
+        while len - $at >= WIDE {
+            const $size: usize = WIDE;
+            $body;
+            $at += WIDE;
+        }
+        while len - $at >= NARROW {
+            const $size: usize = NARROW;
+            $body;
+            $at += NARROW;
+        }
+        while $at < len {
+            const $size: usize = 1;
+            $body;
+            $at += 1;
+        }
+    };
+}
+
+#[inline(always)]
+fn array<T, const N: usize>(x: &[T], at: usize) -> &[T; N] {
+    x[at..].first_chunk().expect("within the slice")
+}
+
+#[inline(always)]
+fn array_mut<T, const N: usize>(x: &mut [T], at: usize) -> &mut [T; N] {
+    x[at..].first_chunk_mut().expect("within the slice")
+}
+
+/// `f(ins, columns)` for numbers side by side.
+#[inline(always)]
+fn strip<T: Scalar, const I: usize, const C: usize, const N: usize>(
+    ins: [&[T; N]; I],
+    columns: [&[T; N]; C],
+    f: &impl Fn([T; I], [T; C]) -> T,
+) -> [T; N] {
+    let mut y = [T::ZERO; N];
+    for j in 0..N {
+        y[j] = f(from_fn(|k| ins[k][j]), from_fn(|k| columns[k][j]));
+    }
+    y
+}
+
 /// `y = f(ins, columns)` for each number of a block.
 struct Map<'a, T, F, const I: usize, const C: usize> {
     tile: usize,
@@ -189,11 +239,12 @@ impl<T: Scalar, F: Fn([T; I], [T; C]) -> T, const I: usize, const C: usize> With
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         for (tile, y) in self.y.chunks_mut(self.tile).enumerate() {
-            let ins: [&[T]; I] = from_fn(|k| &self.ins[k][tile * self.tile..][..y.len()]);
-            let columns: [&[T]; C] = from_fn(|k| &self.columns[k][..y.len()]);
-            for (j, y) in y.iter_mut().enumerate() {
-                *y = (self.f)(from_fn(|k| ins[k][j]), from_fn(|k| columns[k][j]));
-            }
+            let start = tile * self.tile;
+            strips!(y.len(), at, N => {
+                let ins = from_fn(|k| array::<T, N>(self.ins[k], start + at));
+                let columns = from_fn(|k| array::<T, N>(self.columns[k], at));
+                *array_mut(y, at) = strip(ins, columns, &self.f);
+            });
         }
     }
 }
@@ -212,10 +263,10 @@ impl<T: Scalar, F: Fn(T, [T; C]) -> T, const C: usize> WithSimd for Update<'_, T
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         for y in self.y.chunks_mut(self.tile) {
-            let columns: [&[T]; C] = from_fn(|k| &self.columns[k][..y.len()]);
-            for (j, y) in y.iter_mut().enumerate() {
-                *y = (self.f)(*y, from_fn(|k| columns[k][j]));
-            }
+            strips!(y.len(), at, N => {
+                let columns = from_fn(|k| array::<T, N>(self.columns[k], at));
+                *array_mut(y, at) = strip([array::<T, N>(y, at)], columns, &|[y], columns| (self.f)(y, columns));
+            });
         }
     }
 }
@@ -234,13 +285,15 @@ impl<T: Scalar, F: Fn([T; I], [T; C]) -> T, const I: usize, const C: usize> With
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         let len = self.ins[0].len();
-        for at in (0..len).step_by(self.total.len()) {
-            let n = self.total.len().min(len - at);
-            let ins: [&[T]; I] = from_fn(|k| &self.ins[k][at..][..n]);
-            let columns: [&[T]; C] = from_fn(|k| &self.columns[k][..n]);
-            for (j, total) in self.total[..n].iter_mut().enumerate() {
-                *total += (self.f)(from_fn(|k| ins[k][j]), from_fn(|k| columns[k][j]));
-            }
+        for start in (0..len).step_by(self.total.len()) {
+            strips!(self.total.len().min(len - start), at, N => {
+                let ins = from_fn(|k| array::<T, N>(self.ins[k], start + at));
+                let columns = from_fn(|k| array::<T, N>(self.columns[k], at));
+                let terms = strip(ins, columns, &self.f);
+                for (total, term) in array_mut::<T, N>(self.total, at).iter_mut().zip(terms) {
+                    *total += term;
+                }
+            });
         }
     }
 }

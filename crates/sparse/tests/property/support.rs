@@ -183,7 +183,7 @@ pub(crate) fn run<T: Scalar>(len: usize, kernel: impl Fn(&dyn Executor, &mut [T]
         out
     };
     let want = outcome(&Serial);
-    let bits = |values: &[T]| values.iter().map(|value| format!("{value:?}")).collect::<Vec<_>>();
+    let bits = |values: &[T]| values.iter().map(|value| value.to_f64().to_bits()).collect::<Vec<_>>();
     let pools = POOLS.iter().map(|pool| pool as &dyn Executor);
     for exec in [&Adversary as &dyn Executor, &Fine, &Rayon].into_iter().chain(pools) {
         assert_eq!(bits(&outcome(exec)), bits(&want), "the executor changed the result");
