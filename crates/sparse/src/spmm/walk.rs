@@ -93,6 +93,8 @@ pub(super) enum Finish<'a, T> {
     },
 }
 
+// No `map` over arrays of registers below: it is not inlined, and then compiled for the oldest machine.
+
 /// Edges whose weights are looked up together: their loads overlap, and the weights stay in the first level of cache.
 const GROUP: usize = 512;
 
@@ -273,7 +275,11 @@ impl<T: Scalar> Walk<'_, T> {
             Start::Zero => [T::splat(simd, T::ZERO); R],
             Start::Row { factor, rows } => {
                 let factor = T::splat(simd, *factor);
-                strip.load(simd, rows.data, rows.place(edges.row, at)).map(|x| T::times(simd, factor, x))
+                let mut sum = strip.load(simd, rows.data, rows.place(edges.row, at));
+                for x in &mut sum {
+                    *x = T::times(simd, factor, *x);
+                }
+                sum
             }
         };
         let x = &self.x;
@@ -300,7 +306,9 @@ impl<T: Scalar> Walk<'_, T> {
             Finish::Keep => {}
             Finish::Mean => {
                 let share = T::splat(simd, T::ONE / T::from_count(edges.col.len().max(1)));
-                sum = sum.map(|sum| T::times(simd, share, sum));
+                for sum in &mut sum {
+                    *sum = T::times(simd, share, *sum);
+                }
             }
             Finish::Act { bias, act } => {
                 if let Some(bias) = bias {
@@ -309,7 +317,9 @@ impl<T: Scalar> Walk<'_, T> {
                     }
                 }
                 if act == Act::Relu {
-                    sum = sum.map(|sum| T::relu(simd, sum));
+                    for sum in &mut sum {
+                        *sum = T::relu(simd, *sum);
+                    }
                 }
             }
         }
