@@ -110,11 +110,11 @@ impl<'a> Stepper<'a> {
         let shuffle = Some(streams.shuffle(epoch));
         let order = Order { shuffle, cluster: streams.cluster(epoch), batch: self.batch };
         let (task, trained, needs) = (self.task, self.trained, self.needs.clone());
-        let mut batches = task.batches(index, order, &needs, trained.vars.device());
+        let batches = task.batches(index, order, &needs, trained.vars.device());
         let (mut predictions, mut targets, mut total) = (Vec::new(), Vec::new(), 0.0);
         let (mut parts, mut steps) = (Parts::default(), 0);
         let mut now = Instant::now();
-        while let Some(batch) = batches.next() {
+        for batch in batches {
             now = lap(&mut parts.loader, now);
             self.optimizer.zero_grad();
             let ctx = Ctx::train(streams.dropout(self.count));
