@@ -5,16 +5,18 @@
 //! | [`peers`] | `--peers`: another library and ours in turn |
 //! | [`compare`] | pairs of runs to ratios, and what they should be |
 //! | [`table`] | the ratios for readers |
+//! | [`quiet`] | waiting for a machine that others leave alone |
 //! | [`record`] | the folder of a record; the machine in words |
 
 mod compare;
 mod peers;
+mod quiet;
 mod record;
 mod table;
 
 use std::{
     collections::BTreeMap,
-    fs,
+    env, fs,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -71,9 +73,10 @@ fn save(started: SystemTime) -> Result<()> {
     }
     let Folder { path: folder, date } = Folder::today()?;
     fs::write(folder.join("results.json"), serde_json::to_string_pretty(&results)? + "\n")?;
+    let threads = env::var("OMP_NUM_THREADS").unwrap_or_else(|_| "not set".to_owned());
     let readme = format!(
         "# Benchmarks of {date}\n\n{}\n`results.json` holds nanoseconds per iteration, by the name of the benchmark.\n",
-        record::machine("cargo xtask bench --save")
+        record::machine("cargo xtask bench --save", &threads)
     );
     fs::write(folder.join("README.md"), readme)?;
     eprintln!("{} benchmarks in {}", results.len(), shown(&folder));

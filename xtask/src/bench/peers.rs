@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::{
     bench::{
         compare::{self, Targets, file_name},
+        quiet,
         record::{self, Folder},
         table,
     },
@@ -148,7 +149,7 @@ pub(super) fn run(flags: &Flags, peer: &Peer) -> Result<()> {
         eprintln!("[{}/{}] {dataset} {model}", i + 1, wanted.len());
         sitting.compare(dataset, model)?;
         let rows = compare::rows(&compare::pairs(&epochs, &targets)?, &targets);
-        let machine = record::machine("cargo xtask bench --peers");
+        let machine = record::machine("cargo xtask bench --peers", &flags.threads.to_string());
         fs::write(folder.join("table.md"), table::page(&date, &machine, &versions(&epochs), &rows))?;
     }
     eprintln!("{}", shown(&folder.join("table.md")));
@@ -207,6 +208,9 @@ impl Sitting<'_> {
         for (flag, value) in [("--epochs", epochs), ("--threads", threads), ("--max-seconds", max_seconds)] {
             command.args([flag, &value.to_string()]);
         }
+        // Both set the number themselves; ours for tests must not be in their way.
+        command.env_remove("OMP_NUM_THREADS");
+        quiet::wait();
         workspace::run(command.arg("--json").arg(json))
     }
 }

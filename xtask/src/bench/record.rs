@@ -1,6 +1,6 @@
 //! The folder of a record, and the machine in words.
 
-use std::{env, fs, path::PathBuf};
+use std::{fs, path::PathBuf};
 
 use anyhow::{Context as _, Result};
 
@@ -26,8 +26,8 @@ impl Folder {
     }
 }
 
-/// The machine and the versions, a line each; `command` is what measured.
-pub(super) fn machine(command: &str) -> String {
+/// The machine and the versions, a line each; `command` is what measured, `threads` how many an operation had.
+pub(super) fn machine(command: &str, threads_set: &str) -> String {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
@@ -39,17 +39,18 @@ pub(super) fn machine(command: &str) -> String {
     let said =
         |program: &str, args: &[&str]| output_of(program, args).unwrap_or_else(|| "unknown".to_owned());
     let commit = output_of("git", &["rev-parse", "HEAD"]).unwrap_or_else(|| "unknown".to_owned());
-    let dirty = output_of("git", &["status", "--porcelain"]).is_some_and(|changes| !changes.is_empty());
+    // What is recorded changes no program.
+    let changes = ["status", "--porcelain", "--", ".", ":!benches/records"];
+    let dirty = output_of("git", &changes).is_some_and(|changes| !changes.is_empty());
     let device = output_of("nvidia-smi", &["--query-gpu=name", "--format=csv,noheader"]);
     format!(
         "- processor: {}, {threads} threads\n- memory: {} GB\n- device: {}\n- compiler: {}\n- LibTorch: {}\n\
-         - threads set: OMP_NUM_THREADS={}\n- commit: {commit}{}\n- command: `{command}`\n",
+         - threads set: {threads_set}\n- commit: {commit}{}\n- command: `{command}`\n",
         model.map_or("unknown", |(_, model)| model),
         kilobytes / 1_000_000,
         device.as_deref().unwrap_or("none"),
         said("rustc", &["--version"]),
         libtorch::VERSION,
-        env::var("OMP_NUM_THREADS").as_deref().unwrap_or("not set"),
         if dirty { ", with changes" } else { "" },
     )
 }
