@@ -7,7 +7,7 @@
 //! | [`reproduce`] | `coarsen reproduce`: what is missing of a suite, then its tables |
 //! | [`suite`], [`plan`] | suites as data, and the experiments they stand for |
 //! | [`tables`], [`page`] | tables from records; the Markdown and HTML pages |
-//! | [`bench`] | `coarsen bench`: training epochs as another library is timed |
+//! | [`mod@bench`] | `coarsen bench`: training epochs as another library is timed |
 //! | [`workplace`] | one experiment and its record on disk |
 //! | [`progress`], [`estimate`] | the bar, or plain lines; the time that is left |
 //! | [`environment`], [`interrupt`] | device and threads; Ctrl-C |

@@ -193,3 +193,38 @@ fn the_smoke_suite_makes_its_tables_and_renders_them_again() {
     assert!(bench.stderr("reproduce --render").contains("there are no records of the suite quick"));
     assert!(bench.stderr("reproduce").contains("no data set is there"));
 }
+
+#[test]
+fn an_epoch_is_timed_and_reported_with_the_keys_of_the_comparison() {
+    let bench = Bench::new();
+    let line = "bench epoch --model diffpool --dataset COMMUNITIES --hidden 8 --epochs 2 --warmup 1 --batch 50 --infer-passes 1 \
+                --threads 1 --json out.json";
+    let printed = bench.stdout(line);
+    assert!(printed.starts_with("diffpool  COMMUNITIES b50 t1 ["), "{printed}");
+    let report: Value = serde_json::from_slice(&fs::read(bench.path("out.json")).unwrap()).unwrap();
+    let keys = "args graphs nodes edges_directed max_nodes mean_nodes features classes params epoch_s epoch_parts_s \
+                train_graphs_per_s steps_per_epoch val_acc test_acc epochs_run loss_first loss_last infer_graphs_per_s \
+                infer_graphs_per_s_precollated peak_rss_mb foreign_cores clean_epochs timed_epochs epoch_cpu_s machine coarsen";
+    let missing: Vec<&str> = keys.split_whitespace().filter(|key| report[key].is_null()).collect();
+    assert!(missing.is_empty(), "{missing:?} of {report}");
+    assert_eq!((&report["epochs_run"], &report["timed_epochs"]), (&json!(2), &json!(1)));
+    assert_eq!(report["features"], 64, "one-hot degrees where there are no labels");
+    let (graphs, steps) = (report["graphs"].as_u64().unwrap(), report["steps_per_epoch"].as_u64().unwrap());
+    assert_eq!(steps, (graphs * 8 / 10).div_ceil(50), "the last short batch is kept");
+    let parts = &report["epoch_parts_s"];
+    let sum: f64 =
+        ["loader", "forward", "backward", "optimizer"].map(|part| parts[part].as_f64().unwrap()).iter().sum();
+    assert!(sum > 0.0 && sum <= report["epoch_s"]["median"].as_f64().unwrap(), "{report}");
+    assert!(!bench.path("results").exists(), "nothing is recorded");
+}
+
+#[test]
+fn what_cannot_be_timed_is_named() {
+    let bench = Bench::new();
+    assert!(
+        bench
+            .stderr("bench epoch --model gnc --dataset COMMUNITIES")
+            .contains("unknown network `gnc`; known are")
+    );
+    assert!(bench.stderr("bench ops --only smpp").contains("unknown group `smpp`; known are spmm, "));
+}

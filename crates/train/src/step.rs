@@ -114,7 +114,7 @@ impl<'a> Stepper<'a> {
     fn steps(&mut self, batches: &mut dyn Iterator<Item = Batch>, samples: usize) -> Result<Epoch, RunError> {
         let (mut predictions, mut targets, mut losses) = (Vec::new(), Vec::new(), Vec::new());
         let (mut parts, mut now) = (Parts::default(), Instant::now());
-        while let Some(batch) = batches.next() {
+        for batch in batches {
             now = lap(&mut parts.loader, now);
             let ctx = Ctx::train(self.streams.dropout(self.count));
             let out = self.trained.model.forward(&batch.level, ctx.child(0));

@@ -13,7 +13,7 @@ use coarsen_train::{
     Batch, EpochScores, Observer as _, Parts, Score, Stepper, Streams, Task, TrainConfig, Trained,
 };
 use serde_json::{Value, json};
-use tch::{Cuda, Device, no_grad};
+use tch::{Cuda, Device, Tensor, no_grad};
 
 use crate::Ending;
 use crate::bench::measure::{self, Foreign, Summary};
@@ -246,7 +246,7 @@ impl Report<'_> {
             "mean_nodes": dims.mean_nodes(),
             "features": dims.features,
             "classes": dims.outputs,
-            "params": parameters.iter().map(|parameter| parameter.numel()).sum::<usize>(),
+            "params": parameters.iter().map(Tensor::numel).sum::<usize>(),
             "clean_epochs": clean,
             "timed_epochs": got.seconds.len(),
             "foreign_cores": Summary::of(&got.foreign),

@@ -112,8 +112,17 @@ pub(super) fn clean(seconds: &[f64], foreign: &[f64], threads: u32) -> (Vec<usiz
 
 /// The most memory this process has had, in units of 2²⁰ bytes.
 pub(super) fn peak_rss_mb() -> Option<f64> {
+    status("VmHWM:")
+}
+
+/// The memory this process has, in units of 2²⁰ bytes.
+pub(super) fn rss_mb() -> Option<f64> {
+    status("VmRSS:")
+}
+
+fn status(field: &str) -> Option<f64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
     Some(line.split_whitespace().next()?.parse::<f64>().ok()? / 1024.0)
 }
 

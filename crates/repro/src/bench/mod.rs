@@ -3,6 +3,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`epoch`] | `coarsen bench epoch`: training epochs and inference of one network |
+//! | [`ops`] | `coarsen bench ops`: single operations |
 //! | [`models`] | the networks of the comparison, as data |
 //! | [`split`] | the split that all programs draw alike |
 //! | [`measure`] | medians; what other programs took; memory |
@@ -10,6 +11,7 @@
 mod epoch;
 mod measure;
 mod models;
+mod ops;
 mod split;
 
 use anyhow::Result;
@@ -21,11 +23,14 @@ use crate::Ending;
 pub(crate) enum Command {
     /// Training epochs of one network, and inference
     Epoch(epoch::Args),
+    /// Single operations: products, reductions, selections, coarsenings, collation, reading
+    Ops(ops::Args),
 }
 
 /// Runs the command.
 pub(crate) fn run(command: &Command) -> Result<Ending> {
     match command {
         Command::Epoch(args) => epoch::run(args),
+        Command::Ops(args) => ops::run(args),
     }
 }

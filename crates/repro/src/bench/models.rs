@@ -79,20 +79,20 @@ mod tests {
 
     use super::*;
 
-    /// Parameters of a network for 3 features and 2 classes, layers 8 wide.
+    /// Parameters of a network for 3 features and 3 classes, layers 8 wide.
     fn parameters(name: &str) -> i64 {
         let preset = preset(name, "TRIANGLES", 8).expect("a network");
         let rule = serde_json::from_value(json!([{"constant": {"width": 3}}])).expect("a rule");
         let data = DataDir::new("none").load("COMMUNITIES", &rule).expect("a built-in set");
         let task = preset.task.on(&data).expect("classes");
-        assert_eq!(task.dims().outputs, 2);
+        assert_eq!(task.dims().outputs, 3);
         let trained = Trained::new(&preset.model, task.as_ref(), 1, Device::Cpu).expect("a network");
         trained.vars.trainable_variables().iter().map(|t| t.numel() as i64).sum()
     }
 
     #[test]
     fn the_networks_have_as_many_parameters_as_the_peers() {
-        let (f, h, c) = (3, 8, 2);
+        let (f, h, c) = (3, 8, 3);
         let linear = |inputs: i64, outputs: i64| inputs * outputs + outputs;
         let head = |inputs| linear(inputs, h) + linear(h, c);
         let gcn = linear(f, h) + 2 * linear(h, h);

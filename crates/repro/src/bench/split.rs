@@ -1,15 +1,20 @@
-//! The split that every program of a comparison draws alike, without a library: SplitMix64 and Fisher–Yates.
+//! The split that every program of a comparison draws alike, without a library: `SplitMix64` and Fisher–Yates.
 
 /// The generator of Steele, Lea and Flood (2014).
-struct SplitMix64(u64);
+pub(super) struct SplitMix64(pub(super) u64);
 
 impl SplitMix64 {
-    fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let z = self.0;
         let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         z ^ (z >> 31)
+    }
+
+    /// A number below `n`, as good as uniform where `n` is small beside 2⁶⁴.
+    pub(super) fn below(&mut self, n: usize) -> usize {
+        (self.next() % n as u64) as usize
     }
 }
 
@@ -26,8 +31,8 @@ pub(super) fn split(n: usize, seed: u64) -> Split {
     let mut stream = SplitMix64(seed);
     let mut order: Vec<usize> = (0..n).collect();
     for i in (1..n).rev() {
-        let j = stream.next() % (i as u64 + 1);
-        order.swap(i, j as usize);
+        let j = stream.below(i + 1);
+        order.swap(i, j);
     }
     let (first, second) = (n * 8 / 10, n * 9 / 10);
     let test = order.split_off(second);
@@ -45,7 +50,7 @@ mod tests {
         let mut stream = SplitMix64(0);
         let first = [(); 3].map(|()| stream.next());
         assert_eq!(first, [0xE220_A839_7B1D_CDAF, 0x6E78_9E6A_A1B9_65F4, 0x06C4_5D18_8009_454F]);
-        let ten = Split { train: vec![6, 3, 2, 9, 8, 1, 7, 4], valid: vec![0], test: vec![5] };
+        let ten = Split { train: vec![6, 3, 2, 9, 8, 1, 4, 7], valid: vec![0], test: vec![5] };
         assert_eq!(split(10, 0), ten);
         let nci1 = split(4110, 0);
         assert_eq!([nci1.train.len(), nci1.valid.len(), nci1.test.len()], [3288, 411, 411]);

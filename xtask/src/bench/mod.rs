@@ -1,4 +1,18 @@
-//! `cargo xtask bench`: the benchmarks, and the record of a run with the machine it ran on.
+//! `cargo xtask bench`: the benchmarks, the comparison with another library, and the record of a run with the machine it ran on.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`peers`] | `--peers`: another library and ours in turn |
+//! | [`compare`] | pairs of runs to ratios, and what they should be |
+//! | [`table`] | the ratios for readers |
+//! | [`quiet`] | waiting for a machine that others leave alone |
+//! | [`record`] | the folder of a record; the machine in words |
+
+mod compare;
+mod peers;
+mod quiet;
+mod record;
+mod table;
 
 use std::{
     collections::BTreeMap,
@@ -11,8 +25,9 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use crate::{
+    bench::record::Folder,
     libtorch,
-    workspace::{self, Metadata, output_of, shown},
+    workspace::{self, Metadata, shown},
 };
 
 /// Arguments of `cargo xtask bench`.
@@ -22,6 +37,8 @@ Examples:
   cargo xtask bench                 every group
   cargo xtask bench -- pool/        the benchmarks whose name holds `pool/`
   cargo xtask bench --save          and write benches/records/<date>-<host>/ with the machine described
+  cargo xtask bench --peers VENV --peer-scripts FOLDER --models gcn,gin --datasets NCI1 --repeat 3
+                                    training epochs of PyTorch Geometric and ours in turn, and the ratios
 
 No claim about speed is made without such a folder.")]
 pub(crate) struct Args {
@@ -31,11 +48,16 @@ pub(crate) struct Args {
     /// Arguments of the benchmark programs: a part of a name, or options of criterion
     #[arg(last = true, value_name = "ARGS")]
     more: Vec<String>,
+    #[command(flatten)]
+    peers: peers::Flags,
 }
 
 /// Runs the command.
 pub(crate) fn run(args: &Args) -> Result<()> {
     libtorch::ensure()?;
+    if let Some(peer) = args.peers.peer() {
+        return peers::run(&args.peers, &peer);
+    }
     let started = SystemTime::now();
     let mut command = workspace::cargo();
     command.args(["bench", "-p", "coarsen-benches", "--benches", "--"]).args(&args.more);
@@ -49,12 +71,14 @@ fn save(started: SystemTime) -> Result<()> {
     if results.is_empty() {
         bail!("no benchmark ran, so there is nothing to save");
     }
-    let date = output_of("date", &["-u", "+%Y-%m-%d"]).context("`date` did not run")?;
-    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let folder = workspace::root().join("benches/records").join(format!("{date}-{}", folder_name(&host)));
-    fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+    let Folder { path: folder, date } = Folder::today()?;
     fs::write(folder.join("results.json"), serde_json::to_string_pretty(&results)? + "\n")?;
-    fs::write(folder.join("README.md"), machine(&date))?;
+    let threads = env::var("OMP_NUM_THREADS").unwrap_or_else(|_| "not set".to_owned());
+    let readme = format!(
+        "# Benchmarks of {date}\n\n{}\n`results.json` holds nanoseconds per iteration, by the name of the benchmark.\n",
+        record::machine("cargo xtask bench --save", &threads)
+    );
+    fs::write(folder.join("README.md"), readme)?;
     eprintln!("{} benchmarks in {}", results.len(), shown(&folder));
     Ok(())
 }
@@ -92,40 +116,6 @@ fn estimate(folder: &Path, started: SystemTime) -> Result<Option<(String, Value)
     )))
 }
 
-/// The machine, in words.
-fn machine(date: &str) -> String {
-    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let kilobytes: u64 = memory
-        .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next()?.parse().ok())
-        .unwrap_or_default();
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let said =
-        |program: &str, args: &[&str]| output_of(program, args).unwrap_or_else(|| "unknown".to_owned());
-    let commit = output_of("git", &["rev-parse", "HEAD"]).unwrap_or_else(|| "unknown".to_owned());
-    let dirty = output_of("git", &["status", "--porcelain"]).is_some_and(|changes| !changes.is_empty());
-    let device = output_of("nvidia-smi", &["--query-gpu=name", "--format=csv,noheader"]);
-    format!(
-        "# Benchmarks of {date}\n\n- processor: {}, {threads} threads\n- memory: {} GB\n- device: {}\n- compiler: {}\n\
-         - LibTorch: {}\n- threads set: OMP_NUM_THREADS={}\n- commit: {commit}{}\n- command: `cargo xtask bench --save`\n\n\
-         `results.json` holds nanoseconds per iteration, by the name of the benchmark.\n",
-        model.map_or("unknown", |(_, model)| model),
-        kilobytes / 1_000_000,
-        device.as_deref().unwrap_or("none"),
-        said("rustc", &["--version"]),
-        libtorch::VERSION,
-        env::var("OMP_NUM_THREADS").as_deref().unwrap_or("not set"),
-        if dirty { ", with changes" } else { "" },
-    )
-}
-
-fn folder_name(host: &str) -> String {
-    let name: String = host.trim().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-    if name.is_empty() { "machine".to_owned() } else { name.to_lowercase() }
-}
-
 #[cfg(test)]
 mod tests {
     use std::{
@@ -134,7 +124,7 @@ mod tests {
         time::{Duration, SystemTime},
     };
 
-    use super::{collect, folder_name};
+    use super::collect;
 
     #[test]
     fn estimates_of_this_run_are_collected_by_name() {
@@ -150,11 +140,5 @@ mod tests {
         let mut later = BTreeMap::new();
         collect(target.path(), SystemTime::now() + Duration::from_secs(60), &mut later).unwrap();
         assert!(later.is_empty(), "an earlier run's");
-    }
-
-    #[test]
-    fn a_host_name_is_made_a_folder_name() {
-        assert_eq!(folder_name("My.Box-1\n"), "mybox-1");
-        assert_eq!(folder_name("\n"), "machine");
     }
 }
