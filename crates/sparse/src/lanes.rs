@@ -3,14 +3,31 @@
 //! Products are rounded before they are added (no fused multiply–add) and no reduction depends on the width of a
 //! register, so that the instruction set does not show in a result.
 
+use std::ops::Range;
+
 use pulp::{Arch, Simd, WithSimd};
+
+use crate::csr::Csr;
+use crate::scalar::Scalar;
 
 /// A number that fills vector registers.
 pub trait Lanes: Copy + 'static {
     /// A register of an instruction set.
     type Pack<S: Simd>: Copy;
 
-    /// Numbers in a register.
+    /// Partial sums kept side by side: as many as the widest register holds.
+    const LANES: usize;
+
+    /// A number and its place, by falling number and rising place.
+    type Rank: Ord + Copy + Send;
+
+    /// Smaller for a larger number, smaller for a lower place; a NaN is larger than every number.
+    fn rank(self, place: u32) -> Self::Rank;
+
+    /// The place of a rank.
+    fn place(rank: Self::Rank) -> u32;
+
+    /// Numbers in a register, at most [`LANES`](Self::LANES).
     fn count<S: Simd>() -> usize;
 
     /// The same number throughout.
@@ -24,6 +41,9 @@ pub trait Lanes: Copy + 'static {
 
     /// `max(x, 0)`; NaN stays NaN.
     fn relu<S: Simd>(simd: S, x: Self::Pack<S>) -> Self::Pack<S>;
+
+    /// Sum by halves: the upper half is added to the lower.
+    fn sum<S: Simd>(simd: S, x: Self::Pack<S>) -> Self;
 
     /// Whole registers from the start of a slice.
     fn packs<S: Simd>(x: &[Self]) -> &[Self::Pack<S>];
@@ -39,10 +59,29 @@ pub trait Lanes: Copy + 'static {
 }
 
 macro_rules! lanes {
-    ($float:ty, $pack:ident, $count:ident, $splat:ident, $add:ident, $mul:ident, $less:ident, $select:ident,
-     $packs:ident, $packs_mut:ident, $part:ident, $put_part:ident) => {
+    ($float:ty, $bits:ty, $rank:ty, $lanes:literal, $pack:ident, $count:ident, $splat:ident, $add:ident, $mul:ident, $less:ident, $select:ident,
+     $packs:ident, $packs_mut:ident, $part:ident, $put_part:ident, $sum:ident) => {
         impl Lanes for $float {
             type Pack<S: Simd> = S::$pack;
+
+            const LANES: usize = $lanes;
+
+            type Rank = $rank;
+
+            #[inline(always)]
+            fn rank(self, place: u32) -> $rank {
+                // As unsigned integers, positive numbers ascend and negative ones descend.
+                const SIGN: $bits = 1 << (<$bits>::BITS - 1);
+                let bits = self.to_bits();
+                let falling = if bits & SIGN == 0 { !(bits | SIGN) } else { bits };
+                let falling = if self.is_nan() { 0 } else { falling };
+                <$rank>::from(falling) << 32 | <$rank>::from(place)
+            }
+
+            #[inline(always)]
+            fn place(rank: $rank) -> u32 {
+                rank as u32
+            }
 
             #[inline(always)]
             fn count<S: Simd>() -> usize {
@@ -71,6 +110,11 @@ macro_rules! lanes {
             }
 
             #[inline(always)]
+            fn sum<S: Simd>(simd: S, x: Self::Pack<S>) -> Self {
+                simd.$sum(x)
+            }
+
+            #[inline(always)]
             fn packs<S: Simd>(x: &[Self]) -> &[Self::Pack<S>] {
                 S::$packs(x).0
             }
@@ -95,6 +139,9 @@ macro_rules! lanes {
 
 lanes!(
     f32,
+    u32,
+    u64,
+    16,
     f32s,
     F32_LANES,
     splat_f32s,
@@ -105,10 +152,14 @@ lanes!(
     as_simd_f32s,
     as_mut_simd_f32s,
     partial_load_f32s,
-    partial_store_f32s
+    partial_store_f32s,
+    reduce_sum_f32s
 );
 lanes!(
     f64,
+    u64,
+    u128,
+    8,
     f64s,
     F64_LANES,
     splat_f64s,
@@ -119,7 +170,8 @@ lanes!(
     as_simd_f64s,
     as_mut_simd_f64s,
     partial_load_f64s,
-    partial_store_f64s
+    partial_store_f64s,
+    reduce_sum_f64s
 );
 
 /// Runs `task` with the widest registers this machine has.
@@ -139,12 +191,12 @@ fn machine() -> Arch {
 
 #[cfg(test)]
 fn machine() -> Arch {
-    if tests::PORTABLE.get() { Arch::Scalar } else { Arch::new() }
+    tests::FORCED.get().unwrap_or_default()
 }
 
 /// Asks for the cache lines of `x[at..at + len]`, or as many as exist.
 #[inline(always)]
-pub(crate) fn prefetch<T>(x: &[T], at: usize, len: usize) {
+fn prefetch<T>(x: &[T], at: usize, len: usize) {
     #[cfg(target_arch = "x86_64")]
     if let (Some(sse), Some(x)) = (pulp::core_arch::x86::Sse::try_new(), x.get(at..at + len)) {
         const NEAREST: i32 = 3; // into all levels of cache
@@ -156,19 +208,122 @@ pub(crate) fn prefetch<T>(x: &[T], at: usize, len: usize) {
     let _ = (x, at, len);
 }
 
+/// Runs a body along `0..len`, by the sizes from the first to the last while they fit; in it the size is a constant, so
+/// that arrays of it need no check. The last size is 1.
+macro_rules! strips {
+    ($len:expr, $at:ident, $size:ident in [$($sizes:literal),*] => $body:expr) => {
+        let (len, mut $at) = ($len, 0);
+        $(while len - $at >= $sizes {
+            const $size: usize = $sizes;
+            $body;
+            $at += $size;
+        })*
+    };
+}
+pub(crate) use strips;
+
+/// `x[at..at + N]`
+#[inline(always)]
+pub(crate) fn array<T, const N: usize>(x: &[T], at: usize) -> &[T; N] {
+    x[at..].first_chunk().expect("within the slice")
+}
+
+/// `x[at..at + N]`
+#[inline(always)]
+pub(crate) fn array_mut<T, const N: usize>(x: &mut [T], at: usize) -> &mut [T; N] {
+    x[at..].first_chunk_mut().expect("within the slice")
+}
+
+/// `f` of each place: a plain loop, which becomes vector instructions where `std::array::from_fn` does not.
+#[inline(always)]
+pub(crate) fn each<T: Scalar, const N: usize>(f: impl Fn(usize) -> T) -> [T; N] {
+    let mut out = [T::ZERO; N];
+    for (place, out) in out.iter_mut().enumerate() {
+        *out = f(place);
+    }
+    out
+}
+
+/// Rows of a matrix asked for some edges before they are needed, if the matrix is too large to stay near.
+#[derive(Clone, Copy)]
+pub(crate) struct Ahead<'a> {
+    /// The columns of a task's edges, and how many edges stand before.
+    col: &'a [u32],
+    first: usize,
+    stride: usize,
+    from: usize,
+    len: usize,
+}
+
+impl<'a> Ahead<'a> {
+    /// Bytes from which on a matrix is far: less stays in the second level of cache.
+    const FAR: usize = 1 << 20;
+
+    /// How many edges before.
+    const EDGES: usize = 12;
+
+    /// For a walk over `rows` of `a` that needs row `j` of `[_, width]` at an edge `(i, j)`.
+    pub(crate) fn new<T>(a: &'a Csr, rows: &Range<usize>, x: &[T], width: usize) -> Self {
+        Self::within(a, rows, x, width, 0, width)
+    }
+
+    /// The same for `width` columns from `from` on of `[_, stride]`.
+    pub(crate) fn within<T>(
+        a: &'a Csr,
+        rows: &Range<usize>,
+        x: &[T],
+        stride: usize,
+        from: usize,
+        width: usize,
+    ) -> Self {
+        let edges = a.row_ptr()[rows.start] as usize..a.row_ptr()[rows.end] as usize;
+        let first = edges.start;
+        let col = if size_of_val(x) < Self::FAR { &[][..] } else { &a.col()[edges] };
+        let ahead = Self { col, first, stride, from, len: width };
+        ahead.ask_places(0..Self::EDGES, x);
+        ahead
+    }
+
+    /// Asks for what these edges, moved ahead, need.
+    #[inline(always)]
+    pub(crate) fn ask<T>(&self, edges: Range<usize>, x: &[T]) {
+        let moved = |edge: usize| edge - self.first + Self::EDGES;
+        self.ask_places(moved(edges.start)..moved(edges.end), x);
+    }
+
+    #[inline(always)]
+    fn ask_places<T>(&self, places: Range<usize>, x: &[T]) {
+        let last = self.col.len();
+        for &col in &self.col[places.start.min(last)..places.end.min(last)] {
+            prefetch(x, col as usize * self.stride + self.from, self.len);
+        }
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use std::cell::Cell;
 
+    use super::Arch;
+
     thread_local! {
-        pub(super) static PORTABLE: Cell<bool> = const { Cell::new(false) };
+        pub(super) static FORCED: Cell<Option<Arch>> = const { Cell::new(None) };
     }
 
-    /// `kernel` without the vector instructions that the machine may lack.
-    pub(crate) fn portable<R>(kernel: impl FnOnce() -> R) -> R {
-        PORTABLE.set(true);
+    /// The instruction sets this machine has, the portable one first.
+    pub(crate) fn machines() -> Vec<Arch> {
+        let mut machines = vec![Arch::Scalar];
+        #[cfg(target_arch = "x86_64")]
+        machines.extend(pulp::x86::V3::try_new().map(Arch::V3));
+        machines.push(Arch::new());
+        machines
+    }
+
+    /// `kernel` with this instruction set and no other.
+    pub(crate) fn on<R>(machine: Arch, kernel: impl FnOnce() -> R) -> R {
+        FORCED.set(Some(machine));
         let result = kernel();
-        PORTABLE.set(false);
+        FORCED.set(None);
         result
     }
 }

@@ -78,6 +78,7 @@ pub(crate) struct Spans<'a, T> {
 
 impl<T> Spans<'_, T> {
     /// The rows of each item, in order.
+    #[inline(always)]
     pub(crate) fn each(&mut self) -> impl Iterator<Item = &mut [T]> {
         let (mut rest, width) = (&mut *self.data, self.width);
         self.ptr.windows(2).map(move |ends| {

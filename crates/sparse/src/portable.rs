@@ -1,10 +1,11 @@
-//! Kernels without the vector instructions a machine may lack, against those with them: the same bits.
+//! Kernels on the instruction sets this machine has, from none at all: the same bits.
 
 use std::fmt::Debug;
 
-use crate::lanes::tests::portable;
+use crate::lanes::tests::{machines, on};
 use crate::rows::{self, Norm};
-use crate::{Act, Csr, Pattern, Scalar, Serial, spmm_act, spmm_beside_backward, spmm_own_transposed};
+use crate::segment;
+use crate::{Act, Csr, Pattern, Scalar, Serial, sddmm, spmm_act, spmm_beside_backward, spmm_own_transposed};
 
 /// What `kernel` writes over `len` stale numbers; fails if the instruction set shows.
 fn same<T: Scalar + Debug>(len: usize, kernel: impl Fn(&mut [T])) {
@@ -13,7 +14,10 @@ fn same<T: Scalar + Debug>(len: usize, kernel: impl Fn(&mut [T])) {
         kernel(&mut out);
         out
     };
-    assert_eq!(portable(outcome), outcome());
+    let want = outcome();
+    for machine in machines() {
+        assert_eq!(on(machine, outcome), want, "{machine:?}");
+    }
 }
 
 /// Numbers whose products and sums are rounded.
@@ -31,6 +35,7 @@ fn every_kernel<T: Scalar>(width: usize) {
     same(n * width, |y| {
         spmm_act(&Serial, a.csr(), Some(&values), &x, width, Some(&bias), Act::Relu, y);
     });
+    same(a.nnz(), |out| sddmm(&Serial, a.csr(), &x, &g[..n * width], width, out));
     same(n * width, |dx| spmm_own_transposed(&Serial, &a, Some(&values), bias[0], &x, width, dx));
     same(n * width, |dx| spmm_beside_backward(&Serial, &a, None, &g, width, dx));
     let (mut mean, mut var) = (bias.clone(), bias.clone());
@@ -49,10 +54,25 @@ fn every_kernel<T: Scalar>(width: usize) {
     });
 }
 
+fn every_segment<T: Scalar>(width: usize) {
+    let ptr = [0, 3, 3, 4, 40, 50];
+    let (segments, n) = (ptr.len() - 1, 50);
+    let (x, g) = (numbers::<T>(n * width, 0), numbers::<T>(n * width, 11));
+    same(segments * width, |out| segment::mean(&Serial, &ptr, &x, width, out));
+    same(n * width, |out| segment::mean_backward(&Serial, &ptr, &g[..segments * width], width, out));
+    same(segments * width, |out| {
+        segment::max(&Serial, &ptr, &x, width, out, &mut vec![0; segments * width]);
+    });
+    same(n * width, |out| segment::softmax(&Serial, &ptr, &x, width, out));
+    same(n * width, |out| segment::softmax_backward(&Serial, &ptr, &x, &g, width, out));
+}
+
 #[test]
 fn the_instruction_set_does_not_show() {
     for width in [1, 2, 7, 8, 15, 16, 31, 64, 65, 127, 129, 200, 257] {
         every_kernel::<f32>(width);
         every_kernel::<f64>(width);
+        every_segment::<f32>(width);
+        every_segment::<f64>(width);
     }
 }

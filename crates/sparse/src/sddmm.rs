@@ -1,8 +1,12 @@
 //! Sampled dense times dense: inner products at the edges.
 
 use std::array::from_fn;
+use std::ops::Range;
+
+use pulp::{Simd, WithSimd};
 
 use crate::csr::Csr;
+use crate::lanes::{Ahead, dispatch};
 use crate::parallel::{Executor, Spans, over};
 use crate::scalar::Scalar;
 
@@ -27,31 +31,51 @@ pub fn sddmm<T: Scalar>(exec: &dyn Executor, pattern: &Csr, a: &[T], b: &[T], wi
     assert_eq!(b.len(), cols * width, "sddmm: `b` must be [{cols}, {width}]");
     assert_eq!(out.len(), pattern.nnz(), "sddmm: `out` must hold one number per edge");
     let out = Spans { data: out, ptr, width: 1 };
-    over(
-        exec,
-        rows,
-        |row| ptr[row] as usize * width + row,
-        out,
-        |range, mut piece| {
-            for (row, out) in range.zip(piece.each()) {
-                let a = &a[row * width..][..width];
-                let cols = pattern.row(row);
-                let at = products::<4, T>(a, b, cols, 0, out);
-                let at = products::<2, T>(a, b, cols, at, out);
-                products::<1, T>(a, b, cols, at, out);
-            }
-        },
-    );
+    let cost = |row: usize| ptr[row] as usize * width + row;
+    over(exec, rows, cost, out, |rows, out| dispatch(Task { pattern, rows, a, b, width, out }));
 }
 
-/// Partial sums of one product, kept side by side so that the compiler may use vector registers.
-const LANES: usize = 8;
+/// A range of rows.
+struct Task<'a, T> {
+    pattern: &'a Csr,
+    rows: Range<usize>,
+    a: &'a [T],
+    b: &'a [T],
+    width: usize,
+    out: Spans<'a, T>,
+}
+
+impl<T: Scalar> WithSimd for Task<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        match T::LANES / T::count::<S>() {
+            1 => self.run::<S, 1>(simd),
+            2 => self.run::<S, 2>(simd),
+            _ => self.run::<S, 4>(simd),
+        }
+    }
+}
+
+impl<T: Scalar> Task<'_, T> {
+    #[inline(always)]
+    fn run<S: Simd, const P: usize>(self, simd: S) {
+        let Self { pattern, rows, a, b, width, mut out } = self;
+        let ahead = Ahead::new(pattern, &rows, b, width);
+        for (row, out) in rows.zip(out.each()) {
+            ahead.ask(pattern.range(row), b);
+            let (a, cols) = (&a[row * width..][..width], pattern.row(row));
+            let at = products::<T, S, P, 4>(simd, a, b, cols, 0, out);
+            products::<T, S, P, 1>(simd, a, b, cols, at, out);
+        }
+    }
+}
 
 /// Inner products of `a` with rows of `b`, from edge `at` on by whole groups of `E`; says where it stopped.
-///
-/// The order of each sum depends on the length of `a` alone, not on the group.
-#[inline]
-fn products<const E: usize, T: Scalar>(
+#[inline(always)]
+fn products<T: Scalar, S: Simd, const P: usize, const E: usize>(
+    simd: S,
     a: &[T],
     b: &[T],
     cols: &[u32],
@@ -61,34 +85,49 @@ fn products<const E: usize, T: Scalar>(
     let (cols, _) = cols[at..].as_chunks::<E>();
     let (outs, _) = out[at..].as_chunks_mut::<E>();
     for (out, cols) in outs.iter_mut().zip(cols) {
-        *out = dots(a, cols.map(|col| &b[col as usize * a.len()..][..a.len()]));
+        *out = dots::<T, S, P, E>(simd, a, cols.map(|col| &b[col as usize * a.len()..][..a.len()]));
         at += E;
     }
     at
 }
 
 /// Inner products of `a` with slices of the same length.
-#[inline]
-fn dots<const E: usize, T: Scalar>(a: &[T], b: [&[T]; E]) -> [T; E] {
-    let (a_chunks, a_rest) = a.as_chunks::<LANES>();
-    let b_chunks = b.map(|b| &b.as_chunks::<LANES>().0[..a_chunks.len()]);
-    let mut sums = [[T::ZERO; LANES]; E];
-    for (chunk, a) in a_chunks.iter().enumerate() {
-        for (sums, b) in sums.iter_mut().zip(&b_chunks) {
-            for ((sum, &a), &b) in sums.iter_mut().zip(a).zip(&b[chunk]) {
-                *sum += a * b;
+///
+/// Column `c` is added to lane `c mod LANES`, and the lanes are added by halves: the order depends neither on the group
+/// nor on how many registers, `P`, hold the lanes.
+#[inline(always)]
+fn dots<T: Scalar, S: Simd, const P: usize, const E: usize>(simd: S, a: &[T], b: [&[T]; E]) -> [T; E] {
+    let mut sums = [[T::splat(simd, T::ZERO); P]; E];
+    let packs = T::packs::<S>(a);
+    let others: [_; E] = from_fn(|e| &T::packs::<S>(b[e])[..packs.len()]);
+    let whole = packs.len() / P * P;
+    for at in (0..whole).step_by(P) {
+        for e in 0..E {
+            for p in 0..P {
+                sums[e][p] = T::plus(simd, sums[e][p], T::times(simd, packs[at + p], others[e][at + p]));
             }
         }
     }
-    let halves = sums.map(|sums| -> [T; 4] { from_fn(|lane| sums[lane] + sums[lane + 4]) });
-    let mut out = halves.map(|half| (half[0] + half[2]) + (half[1] + half[3]));
-    if !a_rest.is_empty() {
-        let done = a.len() - a_rest.len();
-        for (out, b) in out.iter_mut().zip(&b) {
-            *out += a_rest.iter().zip(&b[done..]).fold(T::ZERO, |sum, (&a, &b)| sum + a * b);
+    for p in 0..P {
+        let from = (whole + p) * T::count::<S>();
+        if from < a.len() {
+            let columns = from..a.len().min(from + T::count::<S>());
+            let a = T::part(simd, &a[columns.clone()]);
+            for (sums, b) in sums.iter_mut().zip(b) {
+                sums[p] = T::plus(simd, sums[p], T::times(simd, a, T::part(simd, &b[columns.clone()])));
+            }
         }
     }
-    out
+    from_fn(|e| {
+        let mut half = P / 2;
+        while half > 0 {
+            for p in 0..half {
+                sums[e][p] = T::plus(simd, sums[e][p], sums[e][p + half]);
+            }
+            half /= 2;
+        }
+        T::sum(simd, sums[e][0])
+    })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use crate::lanes::dispatch;
+use crate::lanes::{array, array_mut, dispatch, strips};
 use crate::parallel::{Executor, Pieces, Rows, over};
 use crate::scalar::Scalar;
 
@@ -174,42 +174,6 @@ impl Grid {
     }
 }
 
-/// Numbers taken together, then the same of those left over: arrays, whose lengths need no check in the loop.
-const WIDE: usize = 64;
-const NARROW: usize = 8;
-
-/// Calls `$strip::<N>(at)` along `0..$len`.
-macro_rules! strips {
-    ($len:expr, $at:ident, $size:ident => $body:expr) => {
-        let (len, mut $at) = ($len, 0);
-        while len - $at >= WIDE {
-            const $size: usize = WIDE;
-            $body;
-            $at += WIDE;
-        }
-        while len - $at >= NARROW {
-            const $size: usize = NARROW;
-            $body;
-            $at += NARROW;
-        }
-        while $at < len {
-            const $size: usize = 1;
-            $body;
-            $at += 1;
-        }
-    };
-}
-
-#[inline(always)]
-fn array<T, const N: usize>(x: &[T], at: usize) -> &[T; N] {
-    x[at..].first_chunk().expect("within the slice")
-}
-
-#[inline(always)]
-fn array_mut<T, const N: usize>(x: &mut [T], at: usize) -> &mut [T; N] {
-    x[at..].first_chunk_mut().expect("within the slice")
-}
-
 /// `f(ins, columns)` for numbers side by side.
 #[inline(always)]
 fn strip<T: Scalar, const I: usize, const C: usize, const N: usize>(
@@ -240,7 +204,7 @@ impl<T: Scalar, F: Fn([T; I], [T; C]) -> T, const I: usize, const C: usize> With
     fn with_simd<S: Simd>(self, _: S) {
         for (tile, y) in self.y.chunks_mut(self.tile).enumerate() {
             let start = tile * self.tile;
-            strips!(y.len(), at, N => {
+            strips!(y.len(), at, N in [64, 8, 1] => {
                 let ins = from_fn(|k| array::<T, N>(self.ins[k], start + at));
                 let columns = from_fn(|k| array::<T, N>(self.columns[k], at));
                 *array_mut(y, at) = strip(ins, columns, &self.f);
@@ -263,7 +227,7 @@ impl<T: Scalar, F: Fn(T, [T; C]) -> T, const C: usize> WithSimd for Update<'_, T
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         for y in self.y.chunks_mut(self.tile) {
-            strips!(y.len(), at, N => {
+            strips!(y.len(), at, N in [64, 8, 1] => {
                 let columns = from_fn(|k| array::<T, N>(self.columns[k], at));
                 *array_mut(y, at) = strip([array::<T, N>(y, at)], columns, &|[y], columns| (self.f)(y, columns));
             });
@@ -286,7 +250,7 @@ impl<T: Scalar, F: Fn([T; I], [T; C]) -> T, const I: usize, const C: usize> With
     fn with_simd<S: Simd>(self, _: S) {
         let len = self.ins[0].len();
         for start in (0..len).step_by(self.total.len()) {
-            strips!(self.total.len().min(len - start), at, N => {
+            strips!(self.total.len().min(len - start), at, N in [64, 8, 1] => {
                 let ins = from_fn(|k| array::<T, N>(self.ins[k], start + at));
                 let columns = from_fn(|k| array::<T, N>(self.columns[k], at));
                 let terms = strip(ins, columns, &self.f);

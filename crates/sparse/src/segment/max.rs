@@ -1,6 +1,9 @@
 //! Largest row of each segment, column by column.
 
-use super::{check, cost, rows_of};
+use std::ops::Range;
+
+use super::{Loop, check, cost, rows_of, wide};
+use crate::lanes::{array, array_mut, strips};
 use crate::parallel::{Executor, Rows, Spans, over};
 use crate::scalar::Scalar;
 
@@ -32,25 +35,52 @@ pub fn max<T: Scalar>(
     }
     let pieces = (Rows { data: out, width }, Rows { data: argmax, width });
     over(exec, segments, cost(ptr, width), pieces, |range, (out, argmax)| {
-        let outs = out.data.chunks_exact_mut(width).zip(argmax.data.chunks_exact_mut(width));
-        for (segment, (out, argmax)) in range.zip(outs) {
-            let mut rows = (ptr[segment]..).zip(rows_of(x, ptr, segment, width).chunks_exact(width));
-            let Some((first, values)) = rows.next() else {
+        wide(width, Largest { ptr, range, x, out: out.data, argmax: argmax.data });
+    });
+}
+
+struct Largest<'a, T> {
+    ptr: &'a [u32],
+    range: Range<usize>,
+    x: &'a [T],
+    out: &'a mut [T],
+    argmax: &'a mut [u32],
+}
+
+impl<T: Scalar> Loop for Largest<'_, T> {
+    #[inline(always)]
+    fn run(self, width: usize) {
+        let outs = self.out.chunks_exact_mut(width).zip(self.argmax.chunks_exact_mut(width));
+        for (segment, (out, argmax)) in self.range.zip(outs) {
+            let (first, x) = (self.ptr[segment], rows_of(self.x, self.ptr, segment, width));
+            if x.is_empty() {
                 out.fill(T::ZERO);
                 argmax.fill(NO_ROW);
                 continue;
-            };
-            out.copy_from_slice(values);
-            argmax.fill(first);
-            for (row, values) in rows {
-                for ((out, argmax), &x) in out.iter_mut().zip(argmax.iter_mut()).zip(values) {
-                    let wins = (x > *out) | (x.is_nan() & !out.is_nan());
-                    *out = if wins { x } else { *out };
-                    *argmax = if wins { row } else { *argmax };
-                }
             }
+            strips!(width, at, N in [32, 8, 4, 1] => columns::<T, N>(first, x, at, out, argmax));
         }
-    });
+    }
+}
+
+/// The largest of columns `at..at + N` of rows `first..`, and their rows.
+#[inline(always)]
+fn columns<T: Scalar, const N: usize>(first: u32, x: &[T], at: usize, out: &mut [T], argmax: &mut [u32]) {
+    let width = out.len();
+    let mut rows = x.chunks_exact(width).map(|row| array::<T, N>(row, at));
+    let Some(&start) = rows.next() else { return };
+    let (mut largest, mut winner) = (start, [first; N]);
+    for (row, values) in (first + 1..).zip(rows) {
+        for lane in 0..N {
+            let (x, best) = (values[lane], largest[lane]);
+            // A NaN beats every number, and no NaN.
+            let wins = (x > best) | (x.is_nan() & !best.is_nan());
+            largest[lane] = if wins { x } else { best };
+            winner[lane] = if wins { row } else { winner[lane] };
+        }
+    }
+    *array_mut(out, at) = largest;
+    *array_mut(argmax, at) = winner;
 }
 
 /// Gradient of [`max`]: a segment's goes to the row that won, 0 to the others.

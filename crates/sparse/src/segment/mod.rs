@@ -1,4 +1,4 @@
-//! Reductions over contiguous rows, and their backward passes.
+//! Reductions over contiguous rows, their backward passes, and the best rows.
 //!
 //! Segment `s` of `x: [n, width]` is rows `ptr[s]..ptr[s + 1]`; `ptr: [segments + 1]` starts at 0, does not descend and
 //! ends at `n`. The row pointer of a [`Csr`](crate::Csr) is such a `ptr`: then rows are edges and segments receiving nodes.
@@ -6,10 +6,16 @@
 mod max;
 mod softmax;
 mod sum;
+mod top;
 
 pub use max::{NO_ROW, max, max_backward};
 pub use softmax::{softmax, softmax_backward};
 pub use sum::{mean, mean_backward, sum, sum_backward};
+pub use top::top;
+
+use pulp::{Simd, WithSimd};
+
+use crate::lanes::dispatch;
 
 /// Checks the ends of `ptr` and the lengths of the per-row and the per-segment slices; gives the number of segments.
 fn check(kernel: &str, ptr: &[u32], width: usize, per_row: &[usize], per_segment: &[usize]) -> usize {
@@ -29,6 +35,7 @@ fn check(kernel: &str, ptr: &[u32], width: usize, per_row: &[usize], per_segment
 }
 
 /// The numbers of a segment's rows.
+#[inline(always)]
 fn rows_of<'a, T>(x: &'a [T], ptr: &[u32], segment: usize, width: usize) -> &'a [T] {
     &x[ptr[segment] as usize * width..ptr[segment + 1] as usize * width]
 }
@@ -36,6 +43,34 @@ fn rows_of<'a, T>(x: &'a [T], ptr: &[u32], segment: usize, width: usize) -> &'a 
 /// Cost of the segments before one.
 fn cost(ptr: &[u32], width: usize) -> impl Fn(usize) -> usize {
     move |segment| (ptr[segment] as usize + segment) * width
+}
+
+/// A loop over segments; what it calls is inlined.
+trait Loop {
+    fn run(self, width: usize);
+}
+
+/// A loop compiled for each instruction set, and for the widths that matter.
+struct Wide<L> {
+    width: usize,
+    inner: L,
+}
+
+impl<L: Loop> WithSimd for Wide<L> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        match self.width {
+            1 => self.inner.run(1),
+            8 => self.inner.run(8),
+            width => self.inner.run(width),
+        }
+    }
+}
+
+fn wide(width: usize, inner: impl Loop) {
+    dispatch(Wide { width, inner });
 }
 
 #[cfg(test)]

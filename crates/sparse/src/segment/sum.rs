@@ -1,6 +1,9 @@
 //! Sum and mean of each segment.
 
-use super::{check, cost, rows_of};
+use std::ops::Range;
+
+use super::{Loop, check, cost, rows_of, wide};
+use crate::lanes::{array, array_mut, each, strips};
 use crate::parallel::{Executor, Rows, Spans, over};
 use crate::scalar::Scalar;
 
@@ -79,20 +82,35 @@ fn reduce<T: Scalar>(
         return;
     }
     over(exec, segments, cost(ptr, width), Rows { data: out, width }, |range, piece| {
-        for (segment, out) in range.zip(piece.data.chunks_exact_mut(width)) {
-            out.fill(T::ZERO);
-            let rows = rows_of(x, ptr, segment, width).chunks_exact(width);
-            let scale = scale(rows.len());
-            for row in rows {
-                for (out, &x) in out.iter_mut().zip(row) {
-                    *out += x;
-                }
-            }
-            for out in out {
-                *out *= scale;
-            }
-        }
+        wide(width, Reduce { ptr, range, x, out: piece.data, scale: &scale });
     });
+}
+
+struct Reduce<'a, T, F> {
+    ptr: &'a [u32],
+    range: Range<usize>,
+    x: &'a [T],
+    out: &'a mut [T],
+    scale: F,
+}
+
+impl<T: Scalar, F: Fn(usize) -> T> Loop for Reduce<'_, T, F> {
+    #[inline(always)]
+    fn run(self, width: usize) {
+        for (segment, out) in self.range.zip(self.out.chunks_exact_mut(width)) {
+            let rows = rows_of(self.x, self.ptr, segment, width).chunks_exact(width);
+            let scale = (self.scale)(rows.len());
+            strips!(width, at, N in [32, 8, 4, 1] => {
+                let mut sum = [T::ZERO; N];
+                for row in rows.clone() {
+                    for (sum, &x) in sum.iter_mut().zip(array::<T, N>(row, at)) {
+                        *sum += x;
+                    }
+                }
+                *array_mut(out, at) = each::<T, N>(|lane| sum[lane] * scale);
+            });
+        }
+    }
 }
 
 /// `out_r = scale(rows of s) grad_s`.
@@ -108,15 +126,31 @@ fn spread<T: Scalar>(
     if width == 0 {
         return;
     }
-    over(exec, segments, cost(ptr, width), Spans { data: out, ptr, width }, |range, mut piece| {
-        for (segment, out) in range.zip(piece.each()) {
-            let grad = &grad[segment * width..][..width];
-            let scale = scale(out.len() / width);
-            for row in out.chunks_exact_mut(width) {
-                for (out, &grad) in row.iter_mut().zip(grad) {
-                    *out = grad * scale;
-                }
-            }
-        }
+    over(exec, segments, cost(ptr, width), Spans { data: out, ptr, width }, |range, out| {
+        wide(width, Spread { range, grad, out, scale: &scale });
     });
+}
+
+struct Spread<'a, T, F> {
+    range: Range<usize>,
+    grad: &'a [T],
+    out: Spans<'a, T>,
+    scale: F,
+}
+
+impl<T: Scalar, F: Fn(usize) -> T> Loop for Spread<'_, T, F> {
+    #[inline(always)]
+    fn run(mut self, width: usize) {
+        for (segment, out) in self.range.zip(self.out.each()) {
+            let grad = &self.grad[segment * width..][..width];
+            let scale = (self.scale)(out.len() / width);
+            strips!(width, at, N in [32, 8, 4, 1] => {
+                           let grad = array::<T, N>(grad, at);
+            let grad: [T; N] = each(|lane| grad[lane] * scale);
+                           for row in out.chunks_exact_mut(width) {
+                               *array_mut(row, at) = grad;
+                           }
+                       });
+        }
+    }
 }

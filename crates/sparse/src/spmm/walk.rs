@@ -9,7 +9,7 @@ use pulp::{Simd, WithSimd};
 
 use crate::act::Act;
 use crate::csr::Csr;
-use crate::lanes::{dispatch, prefetch};
+use crate::lanes::{Ahead, dispatch};
 use crate::parallel::{Executor, Pieces, Rows, over};
 use crate::pattern::Pattern;
 use crate::scalar::Scalar;
@@ -150,12 +150,6 @@ struct Task<'a, T> {
     y: Rows<'a, T>,
 }
 
-/// Bytes of `x` from which on its rows are asked for before they are needed: less stays in the second level of cache.
-const FAR: usize = 1 << 20;
-
-/// How many edges before.
-const AHEAD: usize = 12;
-
 impl<T: Scalar> WithSimd for Task<'_, T> {
     type Output = ();
 
@@ -163,21 +157,11 @@ impl<T: Scalar> WithSimd for Task<'_, T> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { walk, rows, weights, y } = self;
         let (ptr, col) = (walk.a.row_ptr(), walk.a.col());
-        let (first, last) = (ptr[rows.start] as usize, ptr[rows.end] as usize);
-        let (far, x) = (size_of_val(walk.x.data) >= FAR, walk.x);
-        let ask = |edges: Range<usize>| {
-            for &col in &col[edges.start.min(last)..edges.end.min(last)] {
-                prefetch(x.data, x.place(col as usize, 0), walk.width);
-            }
-        };
-        if far {
-            ask(first..first + AHEAD);
-        }
+        let (first, x) = (ptr[rows.start] as usize, walk.x);
+        let ahead = Ahead::within(walk.a, &rows, x.data, x.stride, x.from, walk.width);
         for (row, y) in rows.zip(y.data.chunks_exact_mut(y.width)) {
             let (start, end) = (ptr[row] as usize, ptr[row + 1] as usize);
-            if far {
-                ask(start + AHEAD..end + AHEAD);
-            }
+            ahead.ask(start..end, x.data);
             let edges = Edges {
                 row,
                 col: &col[start..end],

@@ -105,3 +105,56 @@ proptest! {
         assert_close(&got, slopes(&x, loss), 1e-8);
     }
 }
+
+/// The rows that a full sort puts first.
+fn best(ptr: &[u32], score: &[f64], count: impl Fn(usize) -> usize) -> Vec<u32> {
+    let of_segment = |ends: &[u32]| {
+        let mut rows: Vec<u32> = (ends[0]..ends[1]).collect();
+        let k = count(rows.len());
+        // Stable: of equal scores the lower row stays first.
+        rows.sort_by(|&a, &b| {
+            let key = |row: u32| score[row as usize].max(f64::NEG_INFINITY);
+            let nan = |row: u32| score[row as usize].is_nan();
+            nan(b).cmp(&nan(a)).then(key(b).total_cmp(&key(a)))
+        });
+        rows.truncate(k);
+        rows
+    };
+    ptr.windows(2).flat_map(of_segment).collect()
+}
+
+proptest! {
+    #[test]
+    fn top_is_the_start_of_a_full_sort(
+        (ptr, score) in segments().prop_flat_map(|ptr| {
+            let rows = ptr[ptr.len() - 1] as usize;
+            let special = [f64::NAN, -f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0];
+            let score = prop_oneof![3 => -3_i32..3, 1 => 10..16]
+                .prop_map(move |k| if k < 10 { f64::from(k) / 2.0 } else { special[k as usize - 10] });
+            (Just(ptr), prop::collection::vec(score, rows))
+        }),
+        k in 0_usize..8,
+    ) {
+        for count in [|_, k| k, |n: usize, _| n.div_ceil(2), |n, k| n + k] {
+            let want = best(&ptr, &score, |n| count(n, k));
+            prop_assert_eq!(&segment::top(&ptr, &score, |n| count(n, k)), &want);
+            prop_assert_eq!(&segment::top(&ptr, &narrow(&score), |n| count(n, k)), &want);
+        }
+    }
+
+    #[test]
+    fn long_segments_and_wide_rows(width in prop_oneof![1_usize..20, 60_usize..70, 120_usize..135], seed in 0_usize..1000) {
+        let ptr = [0, 0, 90, 91, 300, 300];
+        let x: Vec<f64> = (0..300 * width).map(|k| (((k + seed) * 7919 % 1013) as f64 - 506.0) / 200.0).collect();
+        let s = 5 * width;
+        let total = |column: &[f64]| column.iter().sum::<f64>();
+        let got = run(s, |exec, out| segment::sum(exec, &ptr, &x, width, out));
+        assert_close(&got, columns(&ptr, &x, width, total), TIGHT);
+        let largest = |column: &[f64]| column.iter().copied().reduce(f64::max).unwrap_or(0.0);
+        let got = run(s, |exec, out| segment::max(exec, &ptr, &x, width, out, &mut vec![0; s]));
+        assert_close(&got, columns(&ptr, &x, width, largest), 0.0);
+        let y = run(x.len(), |exec, out| segment::softmax(exec, &ptr, &narrow(&x), width, out));
+        let ones = columns(&ptr, &widen(&y), width, |column| if column.is_empty() { 1.0 } else { total(column) });
+        assert_close(&ones, vec![1.0; s], 1e-5);
+    }
+}
