@@ -1,7 +1,7 @@
 //! Laws of graphs as data, over the strategies of [`coarsen_graph::arbitrary`].
 
 use coarsen_graph::arbitrary::{batch, digraph, empty_graph, graph, graph_and_permutation, permutation};
-use coarsen_graph::cluster::graclus::{coarsened, matching};
+use coarsen_graph::cluster::graclus::{Work, coarsened, matching, matching_into};
 use coarsen_graph::{
     Dataset, FeaturePart, FeatureRule, InMemory, Permutation, Sample, Topology, TopologyBuf,
 };
@@ -179,6 +179,23 @@ proptest! {
         prop_assert!(clusters.windows(2).all(|pair| pair[0][0] < pair[1][0]), "not in order of the smaller member");
         for (source, target) in t.pairs() {
             prop_assert!(!(alone[source as usize] && alone[target as usize]), "{source} and {target} stayed alone");
+        }
+    }
+
+    /// One work space for graphs and seeds that follow each other says what a new one for each would say.
+    #[test]
+    fn a_work_space_leaves_no_trace(
+        samples in proptest::collection::vec((digraph(0..=12), 0u64..3, any::<bool>()), 1..8)
+    ) {
+        let mut work = Work::default();
+        for (sample, seed, weighted) in samples {
+            let t = sample.view().topology;
+            let weights: Vec<f32> = t.pairs().map(|(a, b)| (a * 5 + b * 3) as f32).collect();
+            let weights = weighted.then_some(weights.as_slice());
+            let mut cluster = vec![9; t.nodes()];
+            let clusters = matching_into(&t, weights, seed, &mut cluster, &mut work);
+            prop_assert_eq!(&cluster, &matching(&t, weights, seed));
+            prop_assert_eq!(clusters, members(&cluster).len());
         }
     }
 

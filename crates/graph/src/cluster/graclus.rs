@@ -1,6 +1,6 @@
 //! Graclus' greedy matching (Dhillon, Guan and Kulis, TPAMI 2007), and the graph that it leaves.
 
-use crate::stream::Stream;
+use crate::stream::Replay;
 use crate::{Topology, TopologyBuf};
 
 const FREE: u32 = u32::MAX;
@@ -29,35 +29,83 @@ const FREE: u32 = u32::MAX;
 /// # Ok::<(), coarsen_graph::Error>(())
 /// ```
 pub fn matching(t: &Topology<'_>, weights: Option<&[f32]>, seed: u64) -> Vec<u32> {
+    let mut cluster = vec![0; t.nodes()];
+    matching_into(t, weights, seed, &mut cluster, &mut Work::default());
+    cluster
+}
+
+/// What [`matching_into`] needs besides its result, to be handed from graph to graph: the memory, and the random integers
+/// of the seed, which are made once for all graphs.
+#[derive(Default)]
+pub struct Work {
+    stream: Option<Replay>,
+    order: Vec<u32>,
+    row: Vec<u32>,
+}
+
+/// As [`matching`], written into `cluster`; returns the number of clusters.
+///
+/// # Complexity
+/// O(N + E) time; allocates only where no earlier call with this `work` was over a graph as large.
+///
+/// # Panics
+/// When `weights` has not one entry per edge, or `cluster` not one per node.
+///
+/// # Examples
+/// ```
+/// use coarsen_graph::{TopologyBuf, cluster::graclus};
+///
+/// let pair = TopologyBuf::from_undirected(3, [(0, 2)])?;
+/// let (mut cluster, mut work) = ([0; 6], graclus::Work::default());
+/// for of_graph in cluster.chunks_exact_mut(3) {
+///     assert_eq!(graclus::matching_into(&pair.view(), None, 0, of_graph, &mut work), 2);
+/// }
+/// assert_eq!(cluster, [0, 1, 0, 0, 1, 0]);
+/// # Ok::<(), coarsen_graph::Error>(())
+/// ```
+pub fn matching_into(
+    t: &Topology<'_>,
+    weights: Option<&[f32]>,
+    seed: u64,
+    cluster: &mut [u32],
+    work: &mut Work,
+) -> usize {
+    assert_eq!(cluster.len(), t.nodes(), "graclus: one cluster per node");
     if let Some(weights) = weights {
         assert_eq!(weights.len(), t.edges(), "graclus: one weight per edge");
     }
-    let mut stream = Stream::new("graclus", seed);
-    let mut order: Vec<u32> = (0..t.nodes() as u32).collect();
-    stream.shuffle(&mut order);
-    let mut representative = vec![FREE; t.nodes()];
-    let mut row = Vec::new();
-    for node in order {
-        if representative[node as usize] != FREE {
+    let Work { stream, order, row } = work;
+    let stream = match stream {
+        Some(stream) if stream.seed() == seed => stream,
+        other => other.insert(Replay::new("graclus", seed)),
+    };
+    stream.rewind();
+    order.clear();
+    order.extend(0..t.nodes() as u32);
+    stream.shuffle(order);
+    // Until all are matched, the entry of a node is the smaller member of its cluster.
+    cluster.fill(FREE);
+    for &node in order.iter() {
+        if cluster[node as usize] != FREE {
             continue;
         }
-        let free = |other: u32| other != node && representative[other as usize] == FREE;
+        let free = |other: u32| other != node && cluster[other as usize] == FREE;
         let partner = if let Some(weights) = weights {
             let weighed = t.neighbours(node as usize).iter().zip(&weights[t.row(node as usize)]);
             heaviest(weighed.filter(|(other, _)| free(**other)))
         } else {
             row.clear();
             row.extend_from_slice(t.neighbours(node as usize));
-            stream.shuffle(&mut row);
+            stream.shuffle(row);
             row.iter().copied().find(|&other| free(other))
         };
         let smaller = partner.map_or(node, |partner| partner.min(node));
-        representative[node as usize] = smaller;
+        cluster[node as usize] = smaller;
         if let Some(partner) = partner {
-            representative[partner as usize] = smaller;
+            cluster[partner as usize] = smaller;
         }
     }
-    consecutive(&representative)
+    number(cluster)
 }
 
 fn heaviest<'a>(weighed: impl Iterator<Item = (&'a u32, &'a f32)>) -> Option<u32> {
@@ -70,17 +118,19 @@ fn heaviest<'a>(weighed: impl Iterator<Item = (&'a u32, &'a f32)>) -> Option<u32
     best.map(|(other, _)| other)
 }
 
-/// Numbers representatives (each its cluster's smallest node) from 0.
-fn consecutive(representative: &[u32]) -> Vec<u32> {
-    let mut number = vec![0; representative.len()];
+/// Numbers clusters, each named by its smallest node, from 0; returns how many there are.
+fn number(cluster: &mut [u32]) -> usize {
     let mut clusters = 0;
-    for (node, &smaller) in representative.iter().enumerate() {
-        if smaller as usize == node {
-            number[node] = clusters;
+    for node in 0..cluster.len() {
+        let smallest = cluster[node] as usize;
+        if smallest == node {
+            cluster[node] = clusters;
             clusters += 1;
+        } else {
+            cluster[node] = cluster[smallest];
         }
     }
-    representative.iter().map(|&smaller| number[smaller as usize]).collect()
+    clusters as usize
 }
 
 /// The graph of clusters: an edge wherever an edge joins two of them; unweighted, without self-loops. `cluster` may come
@@ -105,6 +155,7 @@ pub fn coarsened(t: &Topology<'_>, cluster: &[u32]) -> TopologyBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stream::Stream;
 
     fn undirected(nodes: usize, edges: &[(u32, u32)]) -> TopologyBuf {
         TopologyBuf::from_undirected(nodes, edges.iter().copied()).unwrap()
@@ -158,6 +209,29 @@ mod tests {
         assert_eq!(chosen([1.0, f32::NAN, 0.5]), Some(1));
         assert_eq!(chosen([f32::NAN; 3]), None);
         assert_eq!(chosen([f32::NEG_INFINITY; 3]), Some(3));
+    }
+
+    /// Recorded: results are promised for a seed, across releases.
+    #[test]
+    fn the_matching_is_what_it_was() {
+        let edges = (0..40u32).flat_map(|node| [(node, (node * 7 + 1) % 40), (node, (node * node + 3) % 40)]);
+        let t = TopologyBuf::from_undirected(40, edges).unwrap();
+        let digest = |cluster: &[u32]| {
+            cluster.iter().fold(0u64, |sum, &c| sum.wrapping_mul(31).wrapping_add(c.into()))
+        };
+        let weights: Vec<f32> = t.view().pairs().map(|(a, b)| (a.max(b) * 7 % 5) as f32).collect();
+        let got: Vec<u64> = (0..3)
+            .flat_map(|seed| [None, Some(&*weights)].map(|w| digest(&matching(&t.view(), w, seed))))
+            .collect();
+        let want = [
+            12_705_003_819_420_185_321,
+            4_756_178_930_223_164_381,
+            10_526_979_917_657_164_425,
+            401_857_703_643_187_745,
+            10_486_876_013_069_059_830,
+            1_533_017_919_898_711_704,
+        ];
+        assert_eq!(got, want);
     }
 
     #[test]
