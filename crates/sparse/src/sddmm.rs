@@ -9,6 +9,7 @@ use crate::csr::Csr;
 use crate::lanes::{Ahead, dispatch};
 use crate::parallel::{Executor, Spans, over};
 use crate::scalar::Scalar;
+use crate::spmm::walk::Table;
 
 /// `out_e = ⟨a_i, b_j⟩` for each edge `e = (i, j)`.
 ///
@@ -63,13 +64,26 @@ impl<T: Scalar> Task<'_, T> {
     fn run<S: Simd, const P: usize>(self, simd: S) {
         let Self { pattern, rows, a, b, width, mut out } = self;
         let ahead = Ahead::new(pattern, &rows, b, width);
+        let table = Table::new(b, width);
         for (row, out) in rows.zip(out.each()) {
             ahead.ask(pattern.range(row), b);
             let (a, cols) = (&a[row * width..][..width], pattern.row(row));
-            let at = products::<T, S, P, 4>(simd, a, b, cols, 0, out);
-            products::<T, S, P, 1>(simd, a, b, cols, at, out);
+            row_products::<T, S, P>(simd, a, &table, cols, out);
         }
     }
+}
+
+/// Inner products of `a` with rows of `b`. `P` registers hold [`LANES`](crate::lanes::Lanes::LANES) numbers.
+#[inline(always)]
+pub(crate) fn row_products<T: Scalar, S: Simd, const P: usize>(
+    simd: S,
+    a: &[T],
+    b: &Table<'_, T>,
+    cols: &[u32],
+    out: &mut [T],
+) {
+    let at = products::<T, S, P, 4>(simd, a, b, cols, 0, out);
+    products::<T, S, P, 1>(simd, a, b, cols, at, out);
 }
 
 /// Inner products of `a` with rows of `b`, from edge `at` on by whole groups of `E`; says where it stopped.
@@ -77,7 +91,7 @@ impl<T: Scalar> Task<'_, T> {
 fn products<T: Scalar, S: Simd, const P: usize, const E: usize>(
     simd: S,
     a: &[T],
-    b: &[T],
+    b: &Table<'_, T>,
     cols: &[u32],
     mut at: usize,
     out: &mut [T],
@@ -85,7 +99,7 @@ fn products<T: Scalar, S: Simd, const P: usize, const E: usize>(
     let (cols, _) = cols[at..].as_chunks::<E>();
     let (outs, _) = out[at..].as_chunks_mut::<E>();
     for (out, cols) in outs.iter_mut().zip(cols) {
-        *out = dots::<T, S, P, E>(simd, a, cols.map(|col| &b[col as usize * a.len()..][..a.len()]));
+        *out = dots::<T, S, P, E>(simd, a, cols.map(|col| &b.data[b.place(col as usize, 0)..][..a.len()]));
         at += E;
     }
     at
