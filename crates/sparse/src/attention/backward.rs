@@ -96,9 +96,11 @@ impl<T: Scalar> ByRows<'_, T> {
         let &Attention { heads, width, x, slope, .. } = operands;
         let (all, first_row) = (operands.all(), rows.start);
         let ahead = Ahead::new(a, &rows, x, all);
+        let scores_ahead = Ahead::new(a, &rows, operands.a_col, heads);
         let mut space = Vec::new();
         for (row, ds) in rows.zip(ds.each()) {
             let (edges, col) = (a.range(row), a.row(row));
+            scores_ahead.ask(edges.clone(), operands.a_col);
             ahead.ask(edges.clone(), x);
             space.clear();
             space.resize(col.len(), T::ZERO);
@@ -147,9 +149,13 @@ impl<T: Scalar> WithSimd for ByColumns<'_, T> {
         let (heads, all, width, first_col) = (operands.heads, operands.all(), operands.width, cols.start);
         let transpose = a.transpose();
         let ahead = Ahead::new(transpose, &cols, grad, all);
+        let edge_ahead = |x: &[T]| Ahead::within(transpose, a.transposed_edge(), &cols, x, [heads, 0, heads]);
+        let (alpha_ahead, ds_ahead) = (edge_ahead(alpha), edge_ahead(ds));
         let mut space = Vec::new();
-        for col in cols {
+        for col in cols.clone() {
             let (edges, rows) = (transpose.range(col), transpose.row(col));
+            alpha_ahead.ask(edges.clone(), alpha);
+            ds_ahead.ask(edges.clone(), ds);
             ahead.ask(edges.clone(), grad);
             let sums = &mut da_col[(col - first_col) * heads..][..heads];
             sums.fill(T::ZERO);

@@ -133,9 +133,11 @@ impl<T: Scalar> WithSimd for Forward<'_, T> {
         let Self { a, operands, walks, rows, mut alpha, y } = self;
         let (heads, all, width, first_row) = (operands.heads, operands.all(), operands.width, rows.start);
         let ahead = Ahead::new(a, &rows, operands.x, all);
+        let scores_ahead = Ahead::new(a, &rows, operands.a_col, heads);
         let mut space = Vec::new();
         for (row, alpha) in rows.zip(alpha.each()) {
             let (edges, col) = (a.range(row), a.row(row));
+            scores_ahead.ask(edges.clone(), operands.a_col);
             ahead.ask(edges.clone(), operands.x);
             space.clear();
             space.resize(heads * col.len(), T::ZERO);

@@ -157,7 +157,7 @@ impl<T: Scalar> WithSimd for Task<'_, T> {
         let Self { walk, rows, weights, y } = self;
         let (ptr, col) = (walk.a.row_ptr(), walk.a.col());
         let (first, x) = (ptr[rows.start] as usize, walk.x);
-        let ahead = Ahead::within(walk.a, &rows, x.data, x.stride, x.from, walk.width);
+        let ahead = Ahead::within(walk.a, col, &rows, x.data, [x.stride, x.from, walk.width]);
         for (row, y) in rows.zip(y.data.chunks_exact_mut(y.width)) {
             let (start, end) = (ptr[row] as usize, ptr[row + 1] as usize);
             ahead.ask(start..end, x.data);
@@ -204,14 +204,14 @@ impl<T: Scalar, S: Simd, const R: usize> Strip<T, S, R> for Whole {
     }
 }
 
-/// Less than a register.
+/// Less than a register; what stands in the rest of it is not stored.
 #[derive(Clone, Copy)]
 struct Tail(usize);
 
 impl<T: Scalar, S: Simd> Strip<T, S, 1> for Tail {
     #[inline(always)]
     fn load(self, simd: S, x: &[T], at: usize) -> [T::Pack<S>; 1] {
-        [T::part(simd, &x[at..][..self.0])]
+        [T::near(simd, x, at, self.0)]
     }
 
     #[inline(always)]
@@ -241,8 +241,12 @@ impl<T: Scalar> Walk<'_, T> {
             self.strip::<S, 1>(simd, Whole, edges, at, y);
             at += T::count::<S>();
         }
-        if at < y.len() {
-            self.strip::<S, 1>(simd, Tail(y.len() - at), edges, at, y);
+        if at == y.len() {
+        } else if at == 0 {
+            self.strip::<S, 1>(simd, Tail(y.len()), edges, 0, y);
+        } else {
+            // Some columns once more.
+            self.strip::<S, 1>(simd, Whole, edges, y.len() - T::count::<S>(), y);
         }
     }
 
