@@ -134,45 +134,68 @@ impl<T: Scalar> WithSimd for Forward<'_, T> {
         let (heads, all, width, first_row) = (operands.heads, operands.all(), operands.width, rows.start);
         let ahead = Ahead::new(a, &rows, operands.x, all);
         let scores_ahead = Ahead::new(a, &rows, operands.a_col, heads);
+        let (ptr, mut each_alpha) = (a.row_ptr(), alpha.each());
         let mut space = Vec::new();
-        for (row, alpha) in rows.zip(alpha.each()) {
-            let (edges, col) = (a.range(row), a.row(row));
-            scores_ahead.ask(edges.clone(), operands.a_col);
-            ahead.ask(edges.clone(), operands.x);
+        let mut start = rows.start;
+        while start < rows.end {
+            let first = ptr[start] as usize;
+            let near = |&&end: &&u32| (end as usize - first) * heads <= GROUP;
+            let end = start + ptr[start + 1..=rows.end].iter().take_while(near).count().max(1);
             space.clear();
-            space.resize(heads * col.len(), T::ZERO);
-            // Head by head, so that the edges of a head stand together.
-            for (k, &col) in col.iter().enumerate() {
-                for head in 0..heads {
-                    space[head * edges.len() + k] = leaky(operands.sum(row, col, head), operands.slope);
+            space.resize((ptr[end] as usize - first) * heads, T::ZERO);
+            let of_row =
+                |row: usize| (a.range(row).start - first) * heads..(a.range(row).end - first) * heads;
+            for row in start..end {
+                scores_ahead.ask(a.range(row), operands.a_col);
+                scores(operands, row, a.row(row), &mut space[of_row(row)]);
+            }
+            for score in &mut space {
+                *score = score.exp();
+            }
+            for (row, alpha) in (start..end).zip(&mut each_alpha) {
+                let (edges, col) = (a.range(row), a.row(row));
+                ahead.ask(edges.clone(), operands.x);
+                let y = &mut y[(row - first_row) * all..][..all];
+                if col.is_empty() {
+                    y.fill(T::ZERO);
+                    continue;
+                }
+                for (head, weights) in space[of_row(row)].chunks_exact_mut(col.len()).enumerate() {
+                    let sum = weights.iter().fold(T::ZERO, |sum, &weight| sum + weight);
+                    for (k, weight) in weights.iter_mut().enumerate() {
+                        let share = *weight / sum;
+                        alpha[k * heads + head] = share;
+                        *weight = operands.kept((edges.start + k) * heads + head, share);
+                    }
+                    let edges = Edges { row, col, weights: Some(weights) };
+                    walks[head].row(simd, &edges, &mut y[head * width..][..width]);
                 }
             }
-            if col.is_empty() {
-                y[(row - first_row) * all..][..all].fill(T::ZERO);
-                continue;
-            }
-            softmax(&mut space, edges.len());
-            for (head, weights) in space.chunks_exact_mut(edges.len()).enumerate() {
-                for (k, weight) in weights.iter_mut().enumerate() {
-                    alpha[k * heads + head] = *weight;
-                    *weight = operands.kept((edges.start + k) * heads + head, *weight);
-                }
-                let y = &mut y[(row - first_row) * all + head * width..][..width];
-                walks[head].row(simd, &Edges { row, col, weights: Some(weights) }, y);
-            }
+            start = end;
         }
     }
 }
 
-#[inline(always)]
-fn leaky<T: Scalar>(x: T, slope: T) -> T {
-    if x > T::ZERO { x } else { x * slope }
-}
+/// Numbers whose exponentials are taken in one go, or a row's if they are more.
+const GROUP: usize = 512;
 
-/// The softmax of each `len` numbers.
+/// The scores of a row, head by head so that the edges of a head stand together, less the largest of each head.
 #[inline(always)]
-fn softmax<T: Scalar>(x: &mut [T], len: usize) {
-    for scores in x.chunks_exact_mut(len) {
+fn scores<T: Scalar>(operands: &Attention<'_, T>, row: usize, col: &[u32], out: &mut [T]) {
+    let heads = operands.heads;
+    if col.is_empty() || heads == 0 {
+        return;
+    }
+    let edges = col.len();
+    let own = &operands.a_row[row * heads..][..heads];
+    for (k, &col) in col.iter().enumerate() {
+        let other = &operands.a_col[col as usize * heads..][..heads];
+        let outs = out[k..].iter_mut().step_by(edges);
+        for (out, (&own, &other)) in outs.zip(own.iter().zip(other)) {
+            *out = leaky(own + other, operands.slope);
+        }
+    }
+    for scores in out.chunks_exact_mut(col.len()) {
         let mut largest = scores[0];
         for &score in &*scores {
             largest = if score > largest { score } else { largest };
@@ -181,13 +204,9 @@ fn softmax<T: Scalar>(x: &mut [T], len: usize) {
             *score -= largest;
         }
     }
-    for score in &mut *x {
-        *score = score.exp();
-    }
-    for weights in x.chunks_exact_mut(len) {
-        let sum = weights.iter().fold(T::ZERO, |sum, &weight| sum + weight);
-        for weight in weights {
-            *weight /= sum;
-        }
-    }
+}
+
+#[inline(always)]
+fn leaky<T: Scalar>(x: T, slope: T) -> T {
+    if x > T::ZERO { x } else { x * slope }
 }
