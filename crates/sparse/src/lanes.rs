@@ -51,15 +51,27 @@ pub trait Lanes: Copy + 'static {
     /// Whole registers from the start of a slice.
     fn packs_mut<S: Simd>(x: &mut [Self]) -> &mut [Self::Pack<S>];
 
-    /// Up to a register, zeros after the end.
+    /// The first numbers of a register, zeros after them.
+    fn first<S: Simd>(simd: S, numbers: usize, x: Self::Pack<S>) -> Self::Pack<S>;
+
+    /// Up to a register, zeros after the end. Slow: a call.
     fn part<S: Simd>(simd: S, x: &[Self]) -> Self::Pack<S>;
+
+    /// `x[at..at + numbers]`, less than a register, whatever stands after them.
+    #[inline(always)]
+    fn near<S: Simd>(simd: S, x: &[Self], at: usize, numbers: usize) -> Self::Pack<S> {
+        match x.get(at..at + Self::count::<S>()) {
+            Some(more) => Self::packs::<S>(more)[0],
+            None => Self::part(simd, &x[at..][..numbers]),
+        }
+    }
 
     /// The first numbers of a register, as many as fit.
     fn put_part<S: Simd>(simd: S, x: &mut [Self], pack: Self::Pack<S>);
 }
 
 macro_rules! lanes {
-    ($float:ty, $bits:ty, $rank:ty, $lanes:literal, $pack:ident, $count:ident, $splat:ident, $add:ident, $mul:ident, $less:ident, $select:ident,
+    ($float:ty, $bits:ty, $rank:ty, $lanes:literal, $pack:ident, $count:ident, $splat:ident, $add:ident, $mul:ident, $less:ident, $select:ident, $mask:ident,
      $packs:ident, $packs_mut:ident, $part:ident, $put_part:ident, $sum:ident) => {
         impl Lanes for $float {
             type Pack<S: Simd> = S::$pack;
@@ -125,6 +137,11 @@ macro_rules! lanes {
             }
 
             #[inline(always)]
+            fn first<S: Simd>(simd: S, numbers: usize, x: Self::Pack<S>) -> Self::Pack<S> {
+                simd.$select(simd.$mask(0, numbers as $bits).mask(), x, simd.$splat(0.0))
+            }
+
+            #[inline(always)]
             fn part<S: Simd>(simd: S, x: &[Self]) -> Self::Pack<S> {
                 simd.$part(x)
             }
@@ -149,6 +166,7 @@ lanes!(
     mul_f32s,
     less_than_f32s,
     select_f32s,
+    mask_between_m32s,
     as_simd_f32s,
     as_mut_simd_f32s,
     partial_load_f32s,
@@ -167,6 +185,7 @@ lanes!(
     mul_f64s,
     less_than_f64s,
     select_f64s,
+    mask_between_m64s,
     as_simd_f64s,
     as_mut_simd_f64s,
     partial_load_f64s,
@@ -247,8 +266,8 @@ pub(crate) fn each<T: Scalar, const N: usize>(f: impl Fn(usize) -> T) -> [T; N] 
 /// Rows of a matrix asked for some edges before they are needed, if the matrix is too large to stay near.
 #[derive(Clone, Copy)]
 pub(crate) struct Ahead<'a> {
-    /// The columns of a task's edges, and how many edges stand before.
-    col: &'a [u32],
+    /// The row each of a task's edges needs, and how many edges stand before.
+    needed: &'a [u32],
     first: usize,
     stride: usize,
     from: usize,
@@ -264,22 +283,21 @@ impl<'a> Ahead<'a> {
 
     /// For a walk over `rows` of `a` that needs row `j` of `[_, width]` at an edge `(i, j)`.
     pub(crate) fn new<T>(a: &'a Csr, rows: &Range<usize>, x: &[T], width: usize) -> Self {
-        Self::within(a, rows, x, width, 0, width)
+        Self::within(a, a.col(), rows, x, [width, 0, width])
     }
 
-    /// The same for `width` columns from `from` on of `[_, stride]`.
+    /// For one that needs, at an edge, `width` columns from `from` on of the row of `[_, stride]` that `needed` names.
     pub(crate) fn within<T>(
-        a: &'a Csr,
+        a: &Csr,
+        needed: &'a [u32],
         rows: &Range<usize>,
         x: &[T],
-        stride: usize,
-        from: usize,
-        width: usize,
+        [stride, from, width]: [usize; 3],
     ) -> Self {
         let edges = a.row_ptr()[rows.start] as usize..a.row_ptr()[rows.end] as usize;
         let first = edges.start;
-        let col = if size_of_val(x) < Self::FAR { &[][..] } else { &a.col()[edges] };
-        let ahead = Self { col, first, stride, from, len: width };
+        let needed = if size_of_val(x) < Self::FAR { &[][..] } else { &needed[edges] };
+        let ahead = Self { needed, first, stride, from, len: width };
         ahead.ask_places(0..Self::EDGES, x);
         ahead
     }
@@ -293,9 +311,9 @@ impl<'a> Ahead<'a> {
 
     #[inline(always)]
     fn ask_places<T>(&self, places: Range<usize>, x: &[T]) {
-        let last = self.col.len();
-        for &col in &self.col[places.start.min(last)..places.end.min(last)] {
-            prefetch(x, col as usize * self.stride + self.from, self.len);
+        let last = self.needed.len();
+        for &row in &self.needed[places.start.min(last)..places.end.min(last)] {
+            prefetch(x, row as usize * self.stride + self.from, self.len);
         }
     }
 }

@@ -21,6 +21,7 @@
 //! | [`mod@sddmm`] | inner products at the edges: the gradient of `A x` for `A`'s values |
 //! | [`spgemm`] | `A B` of two sparse matrices, with the gradients of both values |
 //! | [`segment`] | sum, mean, max, softmax over contiguous rows, each with its backward |
+//! | [`attention`] | softmax over a row's edges and the sum it weighs, by heads, in one pass |
 //! | [`mod@concat`] | block-diagonal concatenation |
 //! | [`parallel`] | [`Executor`], [`Serial`], `Rayon` (feature `rayon`) |
 //! | [`scalar`] | [`Scalar`] |
@@ -47,6 +48,7 @@
 #![cfg_attr(test, allow(clippy::float_cmp))] // numbers worked by hand are exact
 
 pub mod act;
+pub mod attention;
 pub mod concat;
 mod contract;
 pub mod csr;

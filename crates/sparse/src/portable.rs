@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use crate::attention::{Attention, attend, attend_backward};
 use crate::lanes::tests::{machines, on};
 use crate::rows::{self, Norm};
 use crate::segment;
@@ -54,6 +55,26 @@ fn every_kernel<T: Scalar>(width: usize) {
     });
 }
 
+fn every_attention<T: Scalar>(heads: usize, width: usize) {
+    let n = 40;
+    let edges = (0..n as u32).flat_map(|i| (0..i % 9).map(move |k| (i, (i * 31 + k * 17) % 40)));
+    let a = Pattern::new(Csr::from_edges(n, n, edges).unwrap());
+    let (of_nodes, of_edges, all) = (n * heads, a.nnz() * heads, n * heads * width);
+    let (a_row, a_col, keep) = (numbers(of_nodes, 0), numbers(of_nodes, 5), numbers(of_edges, 7));
+    let (x, grad, slope) = (numbers::<T>(all, 2), numbers::<T>(all, 9), T::from_f64(0.2));
+    let operands = Attention { a_row: &a_row, a_col: &a_col, slope, keep: Some(&keep), x: &x, heads, width };
+    same(of_edges + all, |out| {
+        let (alpha, y) = out.split_at_mut(of_edges);
+        attend(&Serial, a.csr(), &operands, alpha, y);
+    });
+    let alpha = numbers::<T>(of_edges, 3);
+    same(all + 2 * of_nodes, |out| {
+        let (dx, rest) = out.split_at_mut(all);
+        let (da_row, da_col) = rest.split_at_mut(of_nodes);
+        attend_backward(&Serial, &a, &operands, &alpha, &grad, dx, da_row, da_col);
+    });
+}
+
 fn every_segment<T: Scalar>(width: usize) {
     let ptr = [0, 3, 3, 4, 40, 50];
     let (segments, n) = (ptr.len() - 1, 50);
@@ -65,6 +86,14 @@ fn every_segment<T: Scalar>(width: usize) {
     });
     same(n * width, |out| segment::softmax(&Serial, &ptr, &x, width, out));
     same(n * width, |out| segment::softmax_backward(&Serial, &ptr, &x, &g, width, out));
+}
+
+#[test]
+fn the_instruction_set_does_not_show_in_attention() {
+    for (heads, width) in [(1, 1), (1, 64), (4, 16), (8, 8), (3, 7), (2, 33)] {
+        every_attention::<f32>(heads, width);
+        every_attention::<f64>(heads, width);
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::csr::Csr;
 use crate::lanes::{Ahead, dispatch};
 use crate::parallel::{Executor, Spans, over};
 use crate::scalar::Scalar;
+use crate::spmm::walk::Table;
 
 /// `out_e = ⟨a_i, b_j⟩` for each edge `e = (i, j)`.
 ///
@@ -63,58 +64,87 @@ impl<T: Scalar> Task<'_, T> {
     fn run<S: Simd, const P: usize>(self, simd: S) {
         let Self { pattern, rows, a, b, width, mut out } = self;
         let ahead = Ahead::new(pattern, &rows, b, width);
+        let table = Table::new(b, width);
         for (row, out) in rows.zip(out.each()) {
             ahead.ask(pattern.range(row), b);
             let (a, cols) = (&a[row * width..][..width], pattern.row(row));
-            let at = products::<T, S, P, 4>(simd, a, b, cols, 0, out);
-            products::<T, S, P, 1>(simd, a, b, cols, at, out);
+            row_products::<T, S, P>(simd, a, &table, cols, out);
         }
     }
+}
+
+/// Inner products of `a` with rows of `b`. `P` registers hold [`LANES`](crate::lanes::Lanes::LANES) numbers.
+#[inline(always)]
+pub(crate) fn row_products<T: Scalar, S: Simd, const P: usize>(
+    simd: S,
+    a: &[T],
+    b: &Table<'_, T>,
+    cols: &[u32],
+    out: &mut [T],
+) {
+    let whole = a.len() / T::LANES * T::LANES;
+    let tail = from_fn(|p| {
+        let from = whole + p * T::count::<S>();
+        let left = a.len().saturating_sub(from).min(T::count::<S>());
+        (left, T::part(simd, &a[a.len().min(from)..][..left]))
+    });
+    let left = Left { packs: T::packs::<S>(&a[..whole]), tail };
+    let at = products::<T, S, P, 4>(simd, &left, b, cols, 0, out);
+    products::<T, S, P, 1>(simd, &left, b, cols, at, out);
+}
+
+/// The left factor of a row's products: whole groups of lanes, and less than a group, with how many are in a register.
+struct Left<'a, T: Scalar, S: Simd, const P: usize> {
+    packs: &'a [T::Pack<S>],
+    tail: [(usize, T::Pack<S>); P],
 }
 
 /// Inner products of `a` with rows of `b`, from edge `at` on by whole groups of `E`; says where it stopped.
 #[inline(always)]
 fn products<T: Scalar, S: Simd, const P: usize, const E: usize>(
     simd: S,
-    a: &[T],
-    b: &[T],
+    a: &Left<'_, T, S, P>,
+    b: &Table<'_, T>,
     cols: &[u32],
     mut at: usize,
     out: &mut [T],
 ) -> usize {
     let (cols, _) = cols[at..].as_chunks::<E>();
     let (outs, _) = out[at..].as_chunks_mut::<E>();
-    for (out, cols) in outs.iter_mut().zip(cols) {
-        *out = dots::<T, S, P, E>(simd, a, cols.map(|col| &b[col as usize * a.len()..][..a.len()]));
+    for (out, &cols) in outs.iter_mut().zip(cols) {
+        *out = dots::<T, S, P, E>(simd, a, b, cols);
         at += E;
     }
     at
 }
 
-/// Inner products of `a` with slices of the same length.
+/// Inner products of `a` with rows of `b`.
 ///
 /// Column `c` is added to lane `c mod LANES`, and the lanes are added by halves: the order depends neither on the group
 /// nor on how many registers, `P`, hold the lanes.
 #[inline(always)]
-fn dots<T: Scalar, S: Simd, const P: usize, const E: usize>(simd: S, a: &[T], b: [&[T]; E]) -> [T; E] {
+fn dots<T: Scalar, S: Simd, const P: usize, const E: usize>(
+    simd: S,
+    a: &Left<'_, T, S, P>,
+    b: &Table<'_, T>,
+    cols: [u32; E],
+) -> [T; E] {
     let mut sums = [[T::splat(simd, T::ZERO); P]; E];
-    let packs = T::packs::<S>(a);
-    let others: [_; E] = from_fn(|e| &T::packs::<S>(b[e])[..packs.len()]);
-    let whole = packs.len() / P * P;
+    let (lanes, whole) = (T::count::<S>(), a.packs.len());
+    let others: [_; E] =
+        from_fn(|e| &T::packs::<S>(&b.data[b.place(cols[e] as usize, 0)..][..whole * lanes])[..whole]);
     for at in (0..whole).step_by(P) {
         for e in 0..E {
             for p in 0..P {
-                sums[e][p] = T::plus(simd, sums[e][p], T::times(simd, packs[at + p], others[e][at + p]));
+                sums[e][p] = T::plus(simd, sums[e][p], T::times(simd, a.packs[at + p], others[e][at + p]));
             }
         }
     }
-    for p in 0..P {
-        let from = (whole + p) * T::count::<S>();
-        if from < a.len() {
-            let columns = from..a.len().min(from + T::count::<S>());
-            let a = T::part(simd, &a[columns.clone()]);
-            for (sums, b) in sums.iter_mut().zip(b) {
-                sums[p] = T::plus(simd, sums[p], T::times(simd, a, T::part(simd, &b[columns.clone()])));
+    for (p, &(left, a)) in a.tail.iter().enumerate() {
+        if left > 0 {
+            for (sums, &col) in sums.iter_mut().zip(&cols) {
+                let b = T::near(simd, b.data, b.place(col as usize, (whole + p) * lanes), left);
+                sums[p] = T::plus(simd, sums[p], T::times(simd, a, T::first(simd, left, b)));
             }
         }
     }

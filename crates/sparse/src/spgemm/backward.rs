@@ -1,6 +1,8 @@
 //! Gradients of a product's values for the values of its factors; the patterns are constants.
 
-use super::{Product, value, work_before};
+use std::ops::Range;
+
+use super::{Product, each_entry, value, work_before};
 use crate::csr::Csr;
 use crate::parallel::{Executor, Spaces, Spans, over};
 use crate::pattern::Pattern;
@@ -43,14 +45,11 @@ impl Product {
                 let mut incoming = incoming.lend();
                 let incoming = incoming.as_mut_slice();
                 for (row, out) in rows.zip(piece.each()) {
-                    for (edge, &col) in c.range(row).zip(c.row(row)) {
-                        incoming[col as usize] = grad[edge];
-                    }
+                    each_entry(c, Some(grad), row, |col, grad| incoming[col] = grad);
                     for (out, &middle) in out.iter_mut().zip(a.row(row)) {
-                        let edges = b.range(middle as usize).zip(b.row(middle as usize));
-                        *out = edges.fold(T::ZERO, |sum, (edge, &col)| {
-                            sum + incoming[col as usize] * value(bv, edge)
-                        });
+                        let mut sum = T::ZERO;
+                        each_entry(b, bv, middle as usize, |col, value| sum += incoming[col] * value);
+                        *out = sum;
                     }
                 }
             },
@@ -65,7 +64,7 @@ impl Product {
     ///
     /// # Complexity
     ///
-    /// O(F log L) for L the longest row of `C`, F as in [`new`](Self::new).
+    /// O(F + nnz of C), F as in [`new`](Self::new); each of up to four tasks reads `C`.
     ///
     /// # Panics
     ///
@@ -81,28 +80,39 @@ impl Product {
     ) {
         let c = &self.csr;
         self.check("backward_right", a.csr(), av, b, Some(&*out), grad.len());
-        let (at, map) = (a.transpose(), a.transposed_edge());
+        let (a, at) = (a.csr(), a.transpose());
         let mut work = Vec::with_capacity(b.rows() + 1);
         work.push(0);
         for row in 0..b.rows() {
             work.push(work[row] + 1 + at.range(row).len() * b.range(row).len());
         }
+        let incoming = Spaces::new(|| vec![T::ZERO; b.cols()]);
         let spans = Spans { data: out, ptr: b.row_ptr(), width: 1 };
+        // Each task reads all rows of `C` that meet its rows of `B`: few tasks, then.
+        let few = Few { exec, task_cost: exec.task_cost().max(work[b.rows()] / MOST_READS + 1) };
         over(
-            exec,
+            &few,
             b.rows(),
             |row| work[row],
             spans,
-            |rows, mut piece| {
-                for (row, out) in rows.zip(piece.each()) {
-                    out.fill(T::ZERO);
-                    for (left, &from) in at.range(row).zip(at.row(row)) {
-                        let weight = value(av, map[left] as usize);
-                        let mut place = c.range(from as usize).start;
-                        let end = c.range(from as usize).end;
-                        for (out, &col) in out.iter_mut().zip(b.row(row)) {
-                            place += ahead(&c.col()[place..end], col);
-                            *out += weight * grad[place];
+            |rows, piece| {
+                piece.data.fill(T::ZERO);
+                let mut incoming = incoming.lend();
+                let incoming = incoming.as_mut_slice();
+                let first = b.row_ptr()[rows.start] as usize;
+                for from in 0..a.rows() {
+                    let start = a.row(from).partition_point(|&middle| (middle as usize) < rows.start);
+                    let met = a.row(from)[start..].iter().take_while(|&&middle| (middle as usize) < rows.end);
+                    let mut met = (a.range(from).start + start..).zip(met).peekable();
+                    if met.peek().is_none() {
+                        continue;
+                    }
+                    each_entry(c, Some(grad), from, |col, grad| incoming[col] = grad);
+                    for (left, &middle) in met {
+                        let (weight, edges) = (value(av, left), b.range(middle as usize));
+                        let out = &mut piece.data[edges.start - first..edges.end - first];
+                        for (out, &col) in out.iter_mut().zip(b.row(middle as usize)) {
+                            *out += weight * incoming[col as usize];
                         }
                     }
                 }
@@ -111,15 +121,21 @@ impl Product {
     }
 }
 
-/// Short rows are walked, longer ones bisected.
-const WALK: usize = 16;
+/// Tasks of [`Product::backward_right`], hence reads of `C`.
+const MOST_READS: usize = 4;
 
-/// Where `col`, which is there, stands in `cols`.
-#[inline]
-fn ahead(cols: &[u32], col: u32) -> usize {
-    let near = cols.len().min(WALK);
-    match cols[..near].iter().position(|&other| other >= col) {
-        Some(place) => place,
-        None => near + cols[near..].partition_point(|&other| other < col),
+/// An executor asked for larger tasks.
+struct Few<'a> {
+    exec: &'a dyn Executor,
+    task_cost: usize,
+}
+
+impl Executor for Few<'_> {
+    fn run(&self, n: usize, grain: usize, body: &(dyn Fn(Range<usize>) + Sync)) {
+        self.exec.run(n, grain, body);
+    }
+
+    fn task_cost(&self) -> usize {
+        self.task_cost
     }
 }

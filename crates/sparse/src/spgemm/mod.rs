@@ -6,11 +6,15 @@
 //! [`untranspose_values`](crate::Pattern::untranspose_values).
 
 mod backward;
+mod seen;
+
+use std::sync::{Mutex, PoisonError};
 
 use crate::csr::{Csr, accumulate};
 use crate::error::{Error, index};
 use crate::parallel::{Executor, Rows, Spaces, Spans, over};
 use crate::scalar::Scalar;
+use seen::Seen;
 
 /// `C = A B` and its values, at once. Values left out are all 1.
 ///
@@ -52,7 +56,7 @@ impl Product {
     /// # Complexity
     ///
     /// O(F + nnz of C · log) for F = Σ over entries `(i, k)` of `A` of the length of row `k` of `B`; work space of one
-    /// number per column of `B` and thread.
+    /// bit per column of `B` and thread, and the columns of `C` once more.
     ///
     /// # Errors
     ///
@@ -64,20 +68,24 @@ impl Product {
     pub fn new(exec: &dyn Executor, a: &Csr, b: &Csr) -> Result<Self, Error> {
         assert_eq!(a.cols(), b.rows(), "spgemm: A must have as many columns as B rows");
         let work = work_before(a, b);
-        let seen_nothing = || Seen { row: vec![u32::MAX; b.cols()], cols: Vec::new() };
-        let seen = Spaces::new(seen_nothing);
+        let seen = Spaces::new(|| Seen::nothing(b.cols()));
         let mut lengths = vec![0_u32; a.rows()];
         let counts = Rows { data: &mut lengths, width: 1 };
+        // The columns of each range of rows, and its first row.
+        let parts = Mutex::new(Vec::new());
         over(
             exec,
             a.rows(),
             |row| work[row],
             counts,
             |rows, piece| {
-                let mut seen = seen.lend();
+                let (mut seen, mut cols, start) = (seen.lend(), Vec::new(), rows.start);
                 for (row, length) in rows.zip(piece.data) {
-                    *length = seen.columns(a, b, row).len() as u32;
+                    let before = cols.len();
+                    seen.columns(a, b, row, work[row + 1] - work[row], &mut cols);
+                    *length = (cols.len() - before) as u32;
                 }
+                parts.lock().unwrap_or_else(PoisonError::into_inner).push((start, cols));
             },
         );
         let entries = lengths.iter().map(|&length| length as usize).sum();
@@ -86,22 +94,12 @@ impl Product {
         row_ptr.push(0);
         row_ptr.extend(lengths);
         accumulate(&mut row_ptr);
-        let mut col = vec![0; entries];
-        let seen = Spaces::new(seen_nothing);
-        let spans = Spans { data: &mut col, ptr: &row_ptr, width: 1 };
-        over(
-            exec,
-            a.rows(),
-            |row| work[row],
-            spans,
-            |rows, mut piece| {
-                let mut seen = seen.lend();
-                for (row, cols) in rows.zip(piece.each()) {
-                    cols.copy_from_slice(seen.columns(a, b, row));
-                    cols.sort_unstable();
-                }
-            },
-        );
+        let mut parts = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
+        parts.sort_unstable_by_key(|part| part.0);
+        let mut parts = parts.into_iter().map(|part| part.1);
+        let mut col = parts.next().unwrap_or_default();
+        col.reserve_exact(entries - col.len());
+        parts.for_each(|part| col.extend(part));
         Ok(Self { csr: Csr::trusted(b.cols(), row_ptr, col) })
     }
 
@@ -156,9 +154,7 @@ impl Product {
                     }
                     for (left, &middle) in a.range(row).zip(a.row(row)) {
                         let weight = value(av, left);
-                        for (right, &col) in b.range(middle as usize).zip(b.row(middle as usize)) {
-                            sums[col as usize] += weight * value(bv, right);
-                        }
+                        each_entry(b, bv, middle as usize, |col, value| sums[col] += weight * value);
                     }
                     for (out, &col) in out.iter_mut().zip(c.row(row)) {
                         *out = sums[col as usize];
@@ -201,24 +197,16 @@ fn work_before(a: &Csr, b: &Csr) -> Vec<usize> {
     work
 }
 
-/// The columns met in a row of `C`.
-struct Seen {
-    row: Vec<u32>,
-    cols: Vec<u32>,
-}
-
-impl Seen {
-    /// The columns of row `row` of `A B`, each once, in the order met. A space sees each row once.
-    fn columns(&mut self, a: &Csr, b: &Csr, row: usize) -> &[u32] {
-        self.cols.clear();
-        for &middle in a.row(row) {
-            for &col in b.row(middle as usize) {
-                if std::mem::replace(&mut self.row[col as usize], row as u32) != row as u32 {
-                    self.cols.push(col);
-                }
+/// `add(col, value)` for the entries of a row.
+#[inline(always)]
+fn each_entry<T: Scalar>(b: &Csr, bv: Option<&[T]>, row: usize, mut add: impl FnMut(usize, T)) {
+    match bv {
+        Some(bv) => {
+            for (&col, &value) in b.row(row).iter().zip(&bv[b.range(row)]) {
+                add(col as usize, value);
             }
         }
-        &self.cols
+        None => b.row(row).iter().for_each(|&col| add(col as usize, T::ONE)),
     }
 }
 

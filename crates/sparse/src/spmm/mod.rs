@@ -4,7 +4,7 @@
 //! that are far from the processor are asked for a few edges ahead.
 
 mod fused;
-mod walk;
+pub(crate) mod walk;
 
 pub use fused::{spmm_act, spmm_beside, spmm_beside_backward, spmm_own, spmm_own_transposed};
 
@@ -129,7 +129,12 @@ fn check<T>(kernel: &str, a: &Csr, values: Option<&[T]>, x: &[T], width: usize, 
 }
 
 /// `Σ_edges weight x_col`, nothing before or after.
-fn plain<'a, T: Scalar>(a: &'a Csr, weights: Weights<'a, T>, x: &'a [T], width: usize) -> Walk<'a, T> {
+pub(crate) fn plain<'a, T: Scalar>(
+    a: &'a Csr,
+    weights: Weights<'a, T>,
+    x: &'a [T],
+    width: usize,
+) -> Walk<'a, T> {
     let (start, finish) = (Start::Zero, Finish::Keep);
     Walk { a, weights, x: Table::new(x, width), width, start, finish, beside: None }
 }

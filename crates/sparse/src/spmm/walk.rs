@@ -15,40 +15,41 @@ use crate::pattern::Pattern;
 use crate::scalar::Scalar;
 
 /// `y_i = finish(start_i + Σ_edges weight x_col)`
-pub(super) struct Walk<'a, T> {
-    pub(super) a: &'a Csr,
-    pub(super) weights: Weights<'a, T>,
+pub(crate) struct Walk<'a, T> {
+    pub(crate) a: &'a Csr,
+    pub(crate) weights: Weights<'a, T>,
     /// Its first `width` columns are multiplied.
-    pub(super) x: Table<'a, T>,
-    pub(super) width: usize,
-    pub(super) start: Start<'a, T>,
-    pub(super) finish: Finish<'a, T>,
+    pub(crate) x: Table<'a, T>,
+    pub(crate) width: usize,
+    pub(crate) start: Start<'a, T>,
+    pub(crate) finish: Finish<'a, T>,
     /// Copied beside the result: `y_i = [.. | row i]`.
-    pub(super) beside: Option<&'a [T]>,
+    pub(crate) beside: Option<&'a [T]>,
 }
 
 /// Rows of numbers, each `stride` after the one before, the first at `from`.
 #[derive(Clone, Copy)]
-pub(super) struct Table<'a, T> {
-    pub(super) data: &'a [T],
-    pub(super) stride: usize,
-    pub(super) from: usize,
+pub(crate) struct Table<'a, T> {
+    pub(crate) data: &'a [T],
+    pub(crate) stride: usize,
+    pub(crate) from: usize,
 }
 
 impl<'a, T> Table<'a, T> {
     /// `[_, width]`
-    pub(super) fn new(data: &'a [T], width: usize) -> Self {
+    pub(crate) fn new(data: &'a [T], width: usize) -> Self {
         Self { data, stride: width, from: 0 }
     }
 
+    /// Where column `at` of a row stands.
     #[inline(always)]
-    fn place(&self, row: usize, at: usize) -> usize {
+    pub(crate) fn place(&self, row: usize, at: usize) -> usize {
         row * self.stride + self.from + at
     }
 }
 
 /// The weights of the edges of the matrix walked.
-pub(super) enum Weights<'a, T> {
+pub(crate) enum Weights<'a, T> {
     /// 1
     One,
     /// In edge order.
@@ -61,18 +62,18 @@ pub(super) enum Weights<'a, T> {
 
 impl<'a, T> Weights<'a, T> {
     /// Those of `A`, if there are any.
-    pub(super) fn of(values: Option<&'a [T]>) -> Self {
+    pub(crate) fn of(values: Option<&'a [T]>) -> Self {
         values.map_or(Self::One, Self::Given)
     }
 
     /// Those of `A` along `Aᵀ`.
-    pub(super) fn transposed(a: &'a Pattern, values: Option<&'a [T]>) -> Self {
+    pub(crate) fn transposed(a: &'a Pattern, values: Option<&'a [T]>) -> Self {
         values.map_or(Self::One, |values| Self::Moved { values, edge: a.transposed_edge() })
     }
 }
 
 /// What is in a row before the edges are added.
-pub(super) enum Start<'a, T> {
+pub(crate) enum Start<'a, T> {
     Zero,
     /// `factor` times the row.
     Row {
@@ -82,7 +83,7 @@ pub(super) enum Start<'a, T> {
 }
 
 /// What is done to a row after the edges are added.
-pub(super) enum Finish<'a, T> {
+pub(crate) enum Finish<'a, T> {
     Keep,
     /// Divided by the number of edges, if there are any.
     Mean,
@@ -100,7 +101,7 @@ const GROUP: usize = 512;
 
 impl<T: Scalar> Walk<'_, T> {
     /// Fills `y: [rows, width]`, or `[rows, 2 width]` with a row beside.
-    pub(super) fn run(&self, exec: &dyn Executor, y: &mut [T]) {
+    pub(crate) fn run(&self, exec: &dyn Executor, y: &mut [T]) {
         if self.width == 0 {
             return;
         }
@@ -158,7 +159,7 @@ impl<T: Scalar> WithSimd for Task<'_, T> {
         let Self { walk, rows, weights, y } = self;
         let (ptr, col) = (walk.a.row_ptr(), walk.a.col());
         let (first, x) = (ptr[rows.start] as usize, walk.x);
-        let ahead = Ahead::within(walk.a, &rows, x.data, x.stride, x.from, walk.width);
+        let ahead = Ahead::within(walk.a, col, &rows, x.data, [x.stride, x.from, walk.width]);
         for (row, y) in rows.zip(y.data.chunks_exact_mut(y.width)) {
             let (start, end) = (ptr[row] as usize, ptr[row + 1] as usize);
             ahead.ask(start..end, x.data);
@@ -177,10 +178,10 @@ impl<T: Scalar> WithSimd for Task<'_, T> {
 }
 
 /// The edges of a row.
-struct Edges<'a, T> {
-    row: usize,
-    col: &'a [u32],
-    weights: Option<&'a [T]>,
+pub(crate) struct Edges<'a, T> {
+    pub(crate) row: usize,
+    pub(crate) col: &'a [u32],
+    pub(crate) weights: Option<&'a [T]>,
 }
 
 /// `R` registers of a row.
@@ -205,14 +206,14 @@ impl<T: Scalar, S: Simd, const R: usize> Strip<T, S, R> for Whole {
     }
 }
 
-/// Less than a register.
+/// Less than a register; what stands in the rest of it is not stored.
 #[derive(Clone, Copy)]
 struct Tail(usize);
 
 impl<T: Scalar, S: Simd> Strip<T, S, 1> for Tail {
     #[inline(always)]
     fn load(self, simd: S, x: &[T], at: usize) -> [T::Pack<S>; 1] {
-        [T::part(simd, &x[at..][..self.0])]
+        [T::near(simd, x, at, self.0)]
     }
 
     #[inline(always)]
@@ -222,8 +223,9 @@ impl<T: Scalar, S: Simd> Strip<T, S, 1> for Tail {
 }
 
 impl<T: Scalar> Walk<'_, T> {
+    /// One row of the result.
     #[inline(always)]
-    fn row<S: Simd>(&self, simd: S, edges: &Edges<'_, T>, y: &mut [T]) {
+    pub(crate) fn row<S: Simd>(&self, simd: S, edges: &Edges<'_, T>, y: &mut [T]) {
         let mut at = 0;
         while y.len() - at >= 8 * T::count::<S>() {
             self.strip::<S, 8>(simd, Whole, edges, at, y);
@@ -241,8 +243,12 @@ impl<T: Scalar> Walk<'_, T> {
             self.strip::<S, 1>(simd, Whole, edges, at, y);
             at += T::count::<S>();
         }
-        if at < y.len() {
-            self.strip::<S, 1>(simd, Tail(y.len() - at), edges, at, y);
+        if at == y.len() {
+        } else if at == 0 {
+            self.strip::<S, 1>(simd, Tail(y.len()), edges, 0, y);
+        } else {
+            // Some columns once more.
+            self.strip::<S, 1>(simd, Whole, edges, y.len() - T::count::<S>(), y);
         }
     }
 

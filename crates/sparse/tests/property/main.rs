@@ -1,5 +1,6 @@
 //! Properties of every kernel: equal to dense arithmetic, differentiable as stated, the same bits on any executor.
 
+mod attention;
 mod fused;
 mod products;
 mod rows;
