@@ -15,10 +15,25 @@ impl Sink {
 
     fn bytes(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
+        self.pour();
+    }
+
+    /// Hands on what was collected, if it is a long run.
+    fn pour(&mut self) {
         if self.buffer.len() >= Self::FULL {
             self.digest.update(&self.buffer);
             self.buffer.clear();
         }
+    }
+
+    /// Target and source of each edge of a row.
+    fn row(&mut self, target: u32, sources: &[u32]) {
+        let from = self.buffer.len();
+        self.buffer.resize(from + 8 * sources.len(), 0);
+        for (bytes, &source) in self.buffer[from..].chunks_exact_mut(8).zip(sources) {
+            bytes.copy_from_slice(&(u64::from(source) << 32 | u64::from(target)).to_le_bytes());
+        }
+        self.pour();
     }
 
     fn count(&mut self, count: usize) {
@@ -86,6 +101,9 @@ pub(crate) fn hash(raw: &RawDataset) -> String {
 fn edges(raw: &RawDataset, graph: usize, sink: &mut Sink) {
     let topology = raw.topology(graph);
     sink.count(topology.edges());
+    if raw.edge_labels.is_empty() && raw.edge_attributes.width == 0 {
+        return (0..topology.nodes()).for_each(|node| sink.row(node as u32, topology.neighbours(node)));
+    }
     let first = raw.row_ptr[raw.node_ptr[graph]];
     for (entry, (source, target)) in (first..).zip(topology.pairs()) {
         sink.id(target as usize);
@@ -106,7 +124,7 @@ mod tests {
         let mut raw = RawDataset::empty("any");
         raw.node_ptr = vec![0, 1];
         raw.row_ptr = vec![0, 0];
-        raw.targets = Targets::Classes(Labels::compact(&[-1]));
+        raw.targets = Targets::Classes(Labels::compact([-1]));
         let mut bytes = b"coarsen content 1".to_vec();
         for count in [1u64, 0, 0, 0, 0] {
             bytes.extend(count.to_le_bytes());
