@@ -1,5 +1,6 @@
 //! The content hash of a data set; what is hashed is said at [`RawDataset::content_hash`].
 
+use crate::Topology;
 use crate::raw::{RawDataset, Targets};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
@@ -26,12 +27,15 @@ impl Sink {
         }
     }
 
-    /// Target and source of each edge of a row.
-    fn row(&mut self, target: u32, sources: &[u32]) {
+    /// Target and source of each edge.
+    fn pairs(&mut self, topology: Topology<'_>) {
         let from = self.buffer.len();
-        self.buffer.resize(from + 8 * sources.len(), 0);
-        for (bytes, &source) in self.buffer[from..].chunks_exact_mut(8).zip(sources) {
-            bytes.copy_from_slice(&(u64::from(source) << 32 | u64::from(target)).to_le_bytes());
+        self.buffer.resize(from + 8 * topology.edges(), 0);
+        let mut places = self.buffer[from..].chunks_exact_mut(8);
+        for target in 0..topology.nodes() {
+            for (&source, place) in topology.neighbours(target).iter().zip(places.by_ref()) {
+                place.copy_from_slice(&(u64::from(source) << 32 | target as u64).to_le_bytes());
+            }
         }
         self.pour();
     }
@@ -102,7 +106,7 @@ fn edges(raw: &RawDataset, graph: usize, sink: &mut Sink) {
     let topology = raw.topology(graph);
     sink.count(topology.edges());
     if raw.edge_labels.is_empty() && raw.edge_attributes.width == 0 {
-        return (0..topology.nodes()).for_each(|node| sink.row(node as u32, topology.neighbours(node)));
+        return sink.pairs(topology);
     }
     let first = raw.row_ptr[raw.node_ptr[graph]];
     for (entry, (source, target)) in (first..).zip(topology.pairs()) {
