@@ -3,9 +3,11 @@
 use crate::features::{self, FeaturePart, FeatureRule};
 use crate::raw::RawDataset;
 use crate::{Error, Sample, SampleRef, Stats};
-use ndarray::{Array2, s};
+use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 use std::sync::Arc;
+use std::thread;
 
 /// Graphs by number. Implementations hand out borrowed views, so that collation is copying slices.
 pub trait Dataset: Send + Sync {
@@ -82,7 +84,8 @@ pub struct InMemory {
     info: DatasetInfo,
     x: Array2<f32>,
     edge_attr: Option<Array2<f32>>,
-    node_label: Option<Vec<u32>>,
+    /// The label of each node, where the set has several columns of them.
+    combined: Option<Vec<u32>>,
 }
 
 impl InMemory {
@@ -103,8 +106,11 @@ impl InMemory {
     }
 
     fn with_parts(raw: Arc<RawDataset>, parts: Vec<FeaturePart>) -> Result<Self, Error> {
-        let x = features::nodes(&raw, &parts)?;
-        let edge_attr = features::edges(&raw)?;
+        let (x, edge_attr) = thread::scope(|scope| {
+            // Kept by `raw`, for when they are asked for below.
+            scope.spawn(|| (raw.content_hash().len(), raw.stats()));
+            Ok::<_, Error>((features::nodes(&raw, &parts)?, features::edges(&raw)?))
+        })?;
         let info = DatasetInfo {
             name: raw.name.clone(),
             classes: raw.classes(),
@@ -114,13 +120,18 @@ impl InMemory {
             stats: raw.stats(),
             content_hash: raw.content_hash().to_owned(),
         };
-        let node_label = features::node_label(&raw);
-        Ok(Self { raw, info, x, edge_attr, node_label })
+        let combined = features::combined_labels(&raw);
+        Ok(Self { raw, info, x, edge_attr, combined })
     }
 
     /// The data before features were made.
     pub fn raw(&self) -> &RawDataset {
         &self.raw
+    }
+
+    fn node_label(&self) -> Option<&[u32]> {
+        let only = || self.raw.node_labels.first().map(|column| column.code.as_slice());
+        self.combined.as_deref().or_else(only)
     }
 
     pub(crate) fn raw_arc(&self) -> &Arc<RawDataset> {
@@ -142,11 +153,21 @@ impl Dataset for InMemory {
         let edges = self.raw.row_ptr[nodes.start]..self.raw.row_ptr[nodes.end];
         SampleRef {
             topology: self.raw.topology(index),
-            x: self.x.slice(s![nodes.clone(), ..]),
-            edge_attr: self.edge_attr.as_ref().map(|attr| attr.slice(s![edges, ..])),
-            node_label: self.node_label.as_ref().map(|label| &label[nodes.clone()]),
+            x: rows(&self.x, nodes.clone()),
+            edge_attr: self.edge_attr.as_ref().map(|attr| rows(attr, edges)),
+            node_label: self.node_label().map(|label| &label[nodes.clone()]),
             node_class: self.raw.node_class.as_ref().map(|class| &class[nodes]),
             y: self.raw.target(index),
         }
     }
+
+    fn sizes(&self) -> Vec<u32> {
+        self.raw.node_ptr.windows(2).map(|ends| (ends[1] - ends[0]) as u32).collect()
+    }
+}
+
+/// These rows of a matrix, without the general slicing that costs more than all else in a sample.
+fn rows(matrix: &Array2<f32>, rows: Range<usize>) -> ArrayView2<'_, f32> {
+    let (before_end, _) = matrix.view().split_at(Axis(0), rows.end);
+    before_end.split_at(Axis(0), rows.start).1
 }

@@ -200,19 +200,14 @@ fn zeros(raw: &RawDataset, rows: usize, width: usize) -> Result<Array2<f32>, Err
     }
 }
 
-/// The label of each node: the only column as it is, or the distinct combinations of several, counted in ascending order.
-pub(crate) fn node_label(raw: &RawDataset) -> Option<Vec<u32>> {
-    match raw.node_labels.as_slice() {
-        [] => None,
-        [column] => Some(column.code.clone()),
-        columns => {
-            let nodes = raw.row_ptr.len() - 1;
-            let tuple = |node: usize| columns.iter().map(|column| column.code[node]).collect::<Vec<u32>>();
-            let distinct: std::collections::BTreeSet<Vec<u32>> = (0..nodes).map(tuple).collect();
-            let rank: std::collections::BTreeMap<Vec<u32>, u32> = distinct.into_iter().zip(0..).collect();
-            Some((0..nodes).map(|node| rank[&tuple(node)]).collect())
-        }
-    }
+/// Where there are several columns of labels, the number of each node's combination among those that occur, ascending.
+pub(crate) fn combined_labels(raw: &RawDataset) -> Option<Vec<u32>> {
+    let columns = Some(raw.node_labels.as_slice()).filter(|columns| columns.len() > 1)?;
+    let nodes = raw.row_ptr.len() - 1;
+    let tuple = |node: usize| columns.iter().map(|column| column.code[node]).collect::<Vec<u32>>();
+    let distinct: std::collections::BTreeSet<Vec<u32>> = (0..nodes).map(tuple).collect();
+    let rank: std::collections::BTreeMap<Vec<u32>, u32> = distinct.into_iter().zip(0..).collect();
+    Some((0..nodes).map(|node| rank[&tuple(node)]).collect())
 }
 
 impl InMemory {

@@ -3,7 +3,6 @@
 use crate::dataset::InMemory;
 use crate::features::FeatureRule;
 use crate::{Error, Sample, Stats, Target, Topology, content, stats};
-use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 /// A data set as its source says it: edges, labels, attributes and targets, all graphs in flat arrays.
@@ -27,6 +26,7 @@ pub struct RawDataset {
     /// Nodes (numbered over the set, ascending) whose edge to themselves was dropped.
     pub(crate) self_loops: Vec<usize>,
     pub(crate) hash: OnceLock<String>,
+    pub(crate) stats: OnceLock<Stats>,
 }
 
 /// What is to be predicted for each graph.
@@ -46,18 +46,28 @@ pub(crate) struct Labels {
 }
 
 impl Labels {
-    pub(crate) fn compact(items: &[i64]) -> Self {
-        let mut distinct = BTreeSet::new();
-        let mut last = None;
-        for &value in items {
-            if last.replace(value) != Some(value) {
-                distinct.insert(value);
-            }
+    pub(crate) fn compact(items: impl IntoIterator<Item = i64, IntoIter: Clone>) -> Self {
+        let items = items.into_iter();
+        let (least, most) =
+            items.clone().fold((i64::MAX, i64::MIN), |(a, b), item| (a.min(item), b.max(item)));
+        let slots = most.checked_sub(least).and_then(|span| usize::try_from(span).ok()).map(|span| span + 1);
+        if let Some(slots) = slots.filter(|&slots| slots <= Self::SLOTS) {
+            let slot = |item: i64| (item - least) as usize;
+            let mut code_of = vec![0; slots];
+            items.clone().for_each(|item| code_of[slot(item)] = 1);
+            let values: Vec<i64> = (least..=most).filter(|&value| code_of[slot(value)] == 1).collect();
+            (0..).zip(&values).for_each(|(code, &value)| code_of[slot(value)] = code);
+            return Self { values, code: items.map(|item| code_of[slot(item)]).collect() };
         }
-        let values: Vec<i64> = distinct.into_iter().collect();
-        let code = items.iter().map(|value| values.partition_point(|v| v < value) as u32).collect();
+        let mut values: Vec<i64> = items.clone().collect();
+        values.sort_unstable();
+        values.dedup();
+        let code = items.map(|item| values.partition_point(|&value| value < item) as u32).collect();
         Self { values, code }
     }
+
+    /// The widest span of values that is counted rather than sorted.
+    const SLOTS: usize = 1 << 16;
 
     /// Codes that are values already; `count` may exceed what occurs.
     pub(crate) fn counted(code: Vec<u32>, count: u32) -> Self {
@@ -144,9 +154,9 @@ impl RawDataset {
     /// Counts and means over the set.
     ///
     /// # Complexity
-    /// O(N + E) time.
+    /// O(N + E) time when it is first asked for.
     pub fn stats(&self) -> Stats {
-        stats::of(self)
+        *self.stats.get_or_init(|| stats::of(self))
     }
 
     /// SHA-256 over the parsed content, in hexadecimal: equal for equal data however it was packed and written.
@@ -160,6 +170,9 @@ impl RawDataset {
     /// edge, ascending by target and then by source, target, source, label values and attributes. Node ids count
     /// from 0 inside their graph (32 bits); reals are 64-bit floats, with -0 written as 0. The name is not part of it,
     /// nor are the order of lines in `_A.txt`, repeated lines, and what was attached to self-loops.
+    ///
+    /// # Complexity
+    /// O(N + E) time when it is first asked for.
     pub fn content_hash(&self) -> &str {
         self.hash.get_or_init(|| content::hash(self))
     }
@@ -207,7 +220,7 @@ impl RawDataset {
             label.extend(sample.node_label.into_iter().flatten().map(|&l| i64::from(l)));
             node_class.extend(sample.node_class.into_iter().flatten());
         }
-        raw.node_labels = if shape.2 { vec![Labels::compact(&label)] } else { Vec::new() };
+        raw.node_labels = if shape.2 { vec![Labels::compact(label)] } else { Vec::new() };
         raw.node_class = shape.3.then_some(node_class);
         raw.targets = match (class.is_empty(), real.is_empty()) {
             (_, true) => Targets::Classes(Labels::counted(class, classes)),
@@ -235,6 +248,7 @@ impl RawDataset {
             edge_attributes: Table::default(),
             self_loops: Vec::new(),
             hash: OnceLock::new(),
+            stats: OnceLock::new(),
         }
     }
 }
@@ -250,9 +264,13 @@ mod tests {
 
     #[test]
     fn labels_are_compacted_in_order_of_value() {
-        let labels = Labels::compact(&[7, -1, 7, 3]);
+        let labels = Labels::compact([7, -1, 7, 3]);
         assert_eq!((labels.values.as_slice(), labels.code.as_slice()), (&[-1, 3, 7][..], &[2, 0, 2, 1][..]));
         assert_eq!(labels.value(3), 3);
-        assert_eq!(Labels::compact(&[]).values, [] as [i64; 0]);
+        assert_eq!(Labels::compact([]).values, [] as [i64; 0]);
+        for far in [i64::MAX, Labels::SLOTS as i64, Labels::SLOTS as i64 - 1] {
+            let labels = Labels::compact([far, i64::from(far == i64::MAX) * i64::MIN, far, 5]);
+            assert_eq!((labels.values[1], labels.values[2], labels.code), (5, far, vec![2, 0, 2, 1]));
+        }
     }
 }

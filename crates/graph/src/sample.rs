@@ -17,7 +17,7 @@ pub enum Target {
 pub struct SampleRef<'a> {
     /// The edges.
     pub topology: Topology<'a>,
-    /// Node features, `[nodes, features]`, contiguous.
+    /// Node features, `[nodes, features]`, contiguous: `x.to_slice()` is all of them, row by row.
     pub x: ArrayView2<'a, f32>,
     /// Edge features, `[edges, edge_features]`, contiguous, in the order of `topology.col`.
     pub edge_attr: Option<ArrayView2<'a, f32>>,

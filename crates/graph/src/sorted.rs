@@ -10,15 +10,11 @@ pub(crate) struct Sorted {
 }
 
 impl Sorted {
-    /// Two stable counting sorts, by source and then by target: O(N + E), and of equal edges the first comes first.
-    /// Ids are below `nodes`; there are fewer than 2³² pairs.
+    /// Of equal edges the first comes first. Ids are below `nodes`; there are fewer than 2³² pairs.
     pub(crate) fn from_pairs(nodes: usize, pairs: &[(u32, u32)]) -> Self {
-        let by_source = counting_sort(nodes, 0..pairs.len() as u32, |edge| pairs[edge as usize].0);
-        let mut origin = counting_sort(nodes, by_source.iter().copied(), |edge| pairs[edge as usize].1);
-        drop(by_source);
-        let mut last = None;
-        origin.retain(|&edge| last.replace(pairs[edge as usize]) != Some(pairs[edge as usize]));
-
+        let mut work = Work::default();
+        work.order(nodes, pairs);
+        let origin = work.order;
         let mut row_ptr = vec![0; nodes + 1];
         for &edge in &origin {
             row_ptr[pairs[edge as usize].1 as usize + 1] += 1;
@@ -54,27 +50,55 @@ impl Sorted {
     }
 }
 
+/// Memory for sorting one list after another.
+#[derive(Default)]
+pub(crate) struct Work {
+    next: Vec<u32>,
+    by_source: Vec<u32>,
+    order: Vec<u32>,
+}
+
+impl Work {
+    /// The positions of distinct edges in the list, of equal ones the first, by target and then by source: two stable
+    /// counting sorts, O(N + E). Ids are below `nodes`; there are fewer than 2³² pairs.
+    pub(crate) fn order(&mut self, nodes: usize, pairs: &[(u32, u32)]) -> &[u32] {
+        let Self { next, by_source, order } = self;
+        let (source, target) = (|edge: u32| pairs[edge as usize].0, |edge: u32| pairs[edge as usize].1);
+        let all = 0..pairs.len() as u32;
+        if pairs.is_sorted_by_key(|&(source, _)| source) {
+            counting_sort(next, nodes, all, target, order);
+        } else {
+            counting_sort(next, nodes, all, source, by_source);
+            counting_sort(next, nodes, by_source.iter().copied(), target, order);
+        }
+        let mut last = None;
+        order.retain(|&edge| last.replace(pairs[edge as usize]) != Some(pairs[edge as usize]));
+        order
+    }
+}
+
 fn counting_sort(
+    next: &mut Vec<u32>,
     keys: usize,
-    items: impl Iterator<Item = u32> + Clone,
+    items: impl ExactSizeIterator<Item = u32> + Clone,
     key: impl Fn(u32) -> u32,
-) -> Vec<u32> {
-    let mut next = vec![0u32; keys + 1];
-    let mut count = 0;
+    sorted: &mut Vec<u32>,
+) {
+    next.clear();
+    next.resize(keys + 1, 0);
     for item in items.clone() {
         next[key(item) as usize + 1] += 1;
-        count += 1;
     }
     for k in 0..keys {
         next[k + 1] += next[k];
     }
-    let mut sorted = vec![0; count];
+    sorted.clear();
+    sorted.resize(items.len(), 0);
     for item in items {
         let at = &mut next[key(item) as usize];
         sorted[*at as usize] = item;
         *at += 1;
     }
-    sorted
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! [`Stats`]: counts and means over a data set, as papers print them.
 
 use crate::raw::RawDataset;
+use crate::topology::Mirrored;
 use serde::{Deserialize, Serialize};
 
 /// Counts and means over a data set, in the order in which they are printed.
@@ -34,19 +35,27 @@ pub struct Stats {
 pub(crate) fn of(raw: &RawDataset) -> Stats {
     let graphs = raw.len();
     let mean = |sum: usize| if graphs == 0 { 0.0 } else { sum as f64 / graphs as f64 };
-    let topologies = || (0..graphs).map(|graph| raw.topology(graph));
+    let (mut edges, mut isolated_nodes, mut empty_graphs, mut self_loops) = (0, 0, 0, raw.self_loops.len());
+    let mut cursor = Vec::new();
+    for topology in (0..graphs).map(|graph| raw.topology(graph)) {
+        let Mirrored { pairs, loops } = topology.mirrored(&mut cursor);
+        edges += topology.edges() - loops - pairs;
+        isolated_nodes += topology.isolated_nodes();
+        empty_graphs += usize::from(topology.nodes() == 0);
+        self_loops += loops;
+    }
     Stats {
         graphs,
         classes: raw.classes() as usize,
         nodes_mean: mean(raw.row_ptr.len() - 1),
-        edges_mean: mean(topologies().map(|t| t.undirected_edges()).sum()),
+        edges_mean: mean(edges),
         node_labels: raw.node_labels.iter().map(|column| column.values.len()).sum(),
         node_attributes: raw.node_attributes.width,
         edge_labels: raw.edge_labels.iter().map(|column| column.values.len()).sum(),
         edge_attributes: raw.edge_attributes.width,
-        isolated_nodes: topologies().map(|t| t.isolated_nodes()).sum(),
-        empty_graphs: topologies().filter(|t| t.nodes() == 0).count(),
-        self_loops: raw.self_loops.len() + topologies().map(|t| t.self_loops()).sum::<usize>(),
+        isolated_nodes,
+        empty_graphs,
+        self_loops,
     }
 }
 

@@ -92,7 +92,8 @@ impl<'a> Topology<'a> {
     /// # Complexity
     /// O(N + E) time, O(N) memory.
     pub fn is_symmetric(&self) -> bool {
-        self.reciprocated() == self.edges()
+        let Mirrored { pairs, loops } = self.mirrored(&mut Vec::new());
+        2 * pairs + loops == self.edges()
     }
 
     /// The number of edges from a node to itself.
@@ -103,15 +104,17 @@ impl<'a> Topology<'a> {
     /// The number of unordered pairs of distinct nodes joined in at least one direction.
     ///
     /// # Complexity
-    /// O(N log degree + E) time, O(N) memory.
+    /// O(N + E) time, O(N) memory.
     pub fn undirected_edges(&self) -> usize {
-        let loops = self.self_loops();
-        let ordered = self.edges() - loops;
-        ordered - (self.reciprocated() - loops) / 2
+        let Mirrored { pairs, loops } = self.mirrored(&mut Vec::new());
+        self.edges() - loops - pairs
     }
 
     /// The number of nodes at which no edge ends or begins.
     pub fn isolated_nodes(&self) -> usize {
+        if (0..self.nodes()).all(|node| self.degree(node) > 0) {
+            return 0;
+        }
         let mut silent = vec![true; self.nodes()];
         for &source in self.col {
             silent[source as usize] = false;
@@ -125,21 +128,37 @@ impl<'a> Topology<'a> {
         TopologyBuf { row_ptr: self.row_ptr.iter().map(|&at| at - base).collect(), col: self.col.to_vec() }
     }
 
-    /// The number of entries whose mirror image is an entry too. Rows are visited in ascending order, so the
-    /// mirror of each entry is met by one cursor per row that only moves forward.
-    fn reciprocated(&self) -> usize {
-        let mut cursor: Vec<usize> = (0..self.nodes()).map(|node| self.row(node).start).collect();
-        let mut found = 0;
-        for (source, target) in self.pairs() {
-            let end = self.row(source as usize).end;
-            let at = &mut cursor[source as usize];
-            while *at < end && self.col[*at] < target {
-                *at += 1;
+    /// Rows are visited in ascending order, so the mirror of each entry left of the diagonal is met by one cursor per row
+    /// that begins at the diagonal and only moves forward. `cursor` is memory, whatever it holds.
+    pub(crate) fn mirrored(&self, cursor: &mut Vec<usize>) -> Mirrored {
+        cursor.clear();
+        let mut mirrored = Mirrored { pairs: 0, loops: 0 };
+        for target in 0..self.nodes() {
+            let row = self.row(target);
+            let left = self.col[row.clone()].iter().take_while(|&&source| (source as usize) < target);
+            let mut diagonal = row.start;
+            for &source in left {
+                let at = &mut cursor[source as usize];
+                let rest = &self.col[*at..self.row(source as usize).end];
+                *at += rest.iter().take_while(|&&other| (other as usize) < target).count();
+                let met = self.col[..self.row(source as usize).end].get(*at);
+                mirrored.pairs += usize::from(met.is_some_and(|&other| other as usize == target));
+                diagonal += 1;
             }
-            found += usize::from(*at < end && self.col[*at] == target);
+            let on = self.col[diagonal..row.end].first().is_some_and(|&source| source as usize == target);
+            mirrored.loops += usize::from(on);
+            cursor.push(diagonal);
         }
-        found
+        mirrored
     }
+}
+
+/// How an adjacency matrix lies about its diagonal.
+pub(crate) struct Mirrored {
+    /// Unordered pairs of distinct nodes joined in both directions.
+    pub(crate) pairs: usize,
+    /// Edges from a node to itself.
+    pub(crate) loops: usize,
 }
 
 impl PartialEq for Topology<'_> {

@@ -1,6 +1,9 @@
 //! Readers: raw files to [`RawDataset`](crate::RawDataset).
 
-mod parse;
+mod column;
+mod edges;
+mod lines;
+mod number;
 mod source;
 pub mod tu;
 

@@ -1,6 +1,6 @@
 //! Where the files of a TU set are: a folder or a zip archive, nested or not, with doubled slashes or not.
 
-use super::parse::Lines;
+use super::lines::Lines;
 use crate::Error;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -43,10 +43,7 @@ impl Source {
             walk(path, "", DEPTH, &mut files)?;
             (None, files)
         } else {
-            let file = File::open(path).map_err(|source| io(path, source))?;
-            let broken =
-                |error: ZipError| Error::Archive { path: path.to_owned(), reason: error.to_string() };
-            let archive = ZipArchive::new(BufReader::new(file)).map_err(broken)?;
+            let archive = unzip(path)?;
             let files = members(&archive);
             (Some(archive), files)
         };
@@ -59,6 +56,18 @@ impl Source {
             }
         }
         Ok(Self { path: path.to_owned(), set, members: parts, archive })
+    }
+
+    /// The same set, to read other files of it at the same time.
+    pub(crate) fn again(&self) -> Result<Self, Error> {
+        let archive = self.archive.is_some().then(|| unzip(&self.path)).transpose()?;
+        let (path, set, members) = (self.path.clone(), self.set.clone(), self.members.clone());
+        Ok(Self { path, set, members, archive })
+    }
+
+    /// Is there a file `<SET>_<part>.txt`.
+    pub(crate) fn has(&self, part: &str) -> bool {
+        self.members.contains_key(part)
     }
 
     /// The name of the set.
@@ -102,6 +111,12 @@ impl Source {
             looked_for: looked_for.join(" or "),
         }
     }
+}
+
+fn unzip(path: &Path) -> Result<ZipArchive<BufReader<File>>, Error> {
+    let file = File::open(path).map_err(|source| io(path, source))?;
+    let broken = |error: ZipError| Error::Archive { path: path.to_owned(), reason: error.to_string() };
+    ZipArchive::new(BufReader::new(file)).map_err(broken)
 }
 
 /// The set's files begin with the first string; the second is its name.

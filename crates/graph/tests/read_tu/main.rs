@@ -1,6 +1,7 @@
 //! The TU reader on hand-made sets: every oddity of the published files, and every error text.
 
 mod fuzz;
+mod plain;
 mod sets;
 
 use coarsen_graph::read::tu::read;
