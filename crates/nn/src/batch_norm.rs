@@ -79,8 +79,12 @@ impl BatchNorm {
             None if rows.size()[0] < 2 => act.apply(&(rows * 0.0 + &self.bias)),
             None => {
                 let of_batch = moments(&rows);
-                let count = Tensor::from(rows.size()[0] as f64).to_device(rows.device()).to_kind(rows.kind());
-                no_grad(|| self.move_running(&count, &of_batch.mean, &of_batch.variance));
+                no_grad(|| {
+                    let n = rows.size()[0] as f64;
+                    let _ = self.running_mean.shallow_clone().lerp_(&of_batch.mean, MOMENTUM);
+                    let unbiased = &of_batch.variance * (n / (n - 1.0));
+                    let _ = self.running_var.shallow_clone().lerp_(&unbiased, MOMENTUM);
+                });
                 act.after(|act| batch_norm(&rows, &of_batch, &self.weight, &self.bias, EPS, act))
             }
         };

@@ -58,7 +58,7 @@ impl Linear {
     ///
     /// Time O(rows · in · out).
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        affine(x, &self.weight, self.bias.as_ref(), Act::Identity)
+        affine(&[(x, &self.weight)], self.bias.as_ref(), Act::Identity)
     }
 
     /// `act(x Wᵀ + b)`, bias and activation in one pass.
@@ -67,7 +67,7 @@ impl Linear {
     ///
     /// `[…, in]` → `[…, out]`.
     pub fn activated(&self, x: &Tensor, act: Activation) -> Tensor {
-        act.after(|act| affine(x, &self.weight, self.bias.as_ref(), act))
+        act.after(|act| affine(&[(x, &self.weight)], self.bias.as_ref(), act))
     }
 
     /// `x Wᵀ`: the map without its bias, which goes before a propagation.
@@ -76,7 +76,7 @@ impl Linear {
     ///
     /// `[…, in]` → `[…, out]`.
     pub fn multiply(&self, x: &Tensor) -> Tensor {
-        affine(x, &self.weight, None, Act::Identity)
+        affine(&[(x, &self.weight)], None, Act::Identity)
     }
 
     /// `y + b`: the bias alone, which goes after a propagation.

@@ -1,5 +1,6 @@
 //! The auxiliary losses of DiffPool, on given assignments: the paper's, and PyG's.
 
+use coarsen_tensor::grouped::gram_norms;
 use coarsen_tensor::{Adjacency, Assignment, Level};
 use tch::Tensor;
 
@@ -31,9 +32,9 @@ const UNDER_LOG: f64 = 1e-15;
 pub fn link(g: &Level, s: &Assignment, coarse: &Adjacency) -> Tensor {
     let squared = match (&g.adj, s, coarse) {
         (Adjacency::Dense(p), Assignment::Padded { s }, _) => squares(&residual(&p.a, s)),
-        (Adjacency::Sparse(_), Assignment::Rows { s: rows, .. }, Adjacency::Dense(coarse)) => {
+        (Adjacency::Sparse(_), Assignment::Rows { s, graphs }, Adjacency::Dense(coarse)) => {
             let trace = total(&coarse.a.diagonal(0, 1, 2), &[-1]);
-            (g.adj.squared_norms() - trace * 2.0 + squares(&s.reduce(rows))).clamp_min(0.0)
+            (g.adj.squared_norms() - trace * 2.0 + gram_norms(s, graphs)).clamp_min(0.0)
         }
         _ => panic!("a soft assignment has the layout of its level"),
     };

@@ -97,21 +97,26 @@ extern "C" int coarsen_products(const Product* list, int64_t count, bool ta, boo
   }
 }
 
-// One Adam step over `n` parameters that all have a gradient; `tensors` holds n parameters, n first and n second moments.
+// One Adam step over those of `n` parameters that have a gradient; `tensors` holds n parameters, n first and n second moments.
 // The gradients are freed.
 extern "C" int coarsen_adam(const TensorPtr* tensors, int64_t n, const TensorPtr step, double lr, double beta1, double beta2,
                             double eps, double weight_decay, char* message, size_t room) {
   try {
     at::AutoGradMode off(false);
-    std::vector<at::Tensor> params, grads, first, second, steps(n, *step);
+    std::vector<at::Tensor> params, grads, first, second;
     for (int64_t i = 0; i < n; i++) {
+      at::Tensor& grad = tensors[i]->mutable_grad();
+      if (!grad.defined()) continue;
       params.push_back(*tensors[i]);
-      grads.push_back(tensors[i]->grad());
+      grads.push_back(std::move(grad));
+      grad = at::Tensor();
       first.push_back(*tensors[n + i]);
       second.push_back(*tensors[2 * n + i]);
     }
-    at::_fused_adam_(params, grads, first, second, {}, steps, lr, beta1, beta2, weight_decay, eps, false, false);
-    for (int64_t i = 0; i < n; i++) tensors[i]->mutable_grad().reset();
+    step->add_(1);
+    const std::vector<at::Tensor> steps(params.size(), *step);
+    if (!params.empty())
+      at::_fused_adam_(params, grads, first, second, {}, steps, lr, beta1, beta2, weight_decay, eps, false, false);
     return 0;
   } catch (const std::exception& e) {
     report(message, room, e.what());

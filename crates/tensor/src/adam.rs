@@ -38,7 +38,7 @@ unsafe extern "C" {
 pub struct Adam {
     /// Parameters, then first moments, then second moments.
     tensors: Vec<Tensor>,
-    /// Steps taken, for each device the parameters are on: one device only.
+    /// Steps taken, counted for all parameters together.
     steps: Tensor,
     weight_decay: f64,
 }
@@ -81,20 +81,14 @@ impl Adam {
     ///
     /// When LibTorch refuses, as for parameters of an integer kind.
     pub fn step(&mut self, lr: f64) -> Result<(), Error> {
-        let n = self.tensors.len() / 3;
-        let with_grad: Vec<usize> = (0..n).filter(|&i| self.tensors[i].grad().defined()).collect();
-        let raw: Vec<Raw> = (0..3)
-            .flat_map(|part| with_grad.iter().map(move |i| part * n + i))
-            .map(|i| self.tensors[i].as_ptr().cast_mut())
-            .collect();
-        let _ = self.steps.g_add_scalar_(1.0);
+        let raw: Vec<Raw> = self.tensors.iter().map(|t| t.as_ptr().cast_mut()).collect();
         let mut message = [0u8; MESSAGE];
-        // SAFETY: `raw` holds three live tensors for each parameter counted, all of which have a gradient; `message` has
-        // `MESSAGE` bytes. Nothing is kept after the call.
+        // SAFETY: `raw` holds three live tensors for each parameter counted; `message` has `MESSAGE` bytes. Nothing is kept
+        // after the call.
         let failed = unsafe {
             coarsen_adam(
                 raw.as_ptr(),
-                with_grad.len() as i64,
+                self.parameters().len() as i64,
                 self.steps.as_mut_ptr(),
                 lr,
                 BETA1,

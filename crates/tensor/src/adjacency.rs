@@ -5,6 +5,7 @@ use std::sync::Arc;
 use coarsen_sparse::Act;
 use tch::{Device, Kind, Tensor};
 
+use crate::affine::affine;
 use crate::epilogue::composed;
 use crate::layout::Layout;
 use crate::pattern::Pattern;
@@ -144,6 +145,11 @@ impl Sparse {
 }
 
 impl Padded {
+    /// `A x` of every graph: `[B, N, F]` → `[B, N, F]`, `[B, N]` → `[B, N]`.
+    fn matmul(&self, x: &Tensor) -> Tensor {
+        if x.dim() == 3 { self.a.bmm(x) } else { self.a.bmm(&x.unsqueeze(-1)).squeeze_dim(-1) }
+    }
+
     /// Squares and the mask of their nodes.
     ///
     /// # Shapes
@@ -220,7 +226,7 @@ impl Adjacency {
     pub fn matmul(&self, x: &Tensor) -> Tensor {
         match self {
             Self::Sparse(s) => spmm(s.pattern.relation(), Side::Rows, s.weight.as_ref(), x),
-            Self::Dense(p) => p.a.matmul(x),
+            Self::Dense(p) => p.matmul(x),
         }
     }
 
@@ -234,7 +240,7 @@ impl Adjacency {
     pub fn matmul_act(&self, x: &Tensor, bias: Option<&Tensor>, act: Act) -> Tensor {
         match self {
             Self::Sparse(s) => spmm_act(s.edges(), x, bias, act),
-            Self::Dense(p) => composed(p.a.matmul(x), bias, act),
+            Self::Dense(p) => composed(p.matmul(x), bias, act),
         }
     }
 
@@ -246,19 +252,22 @@ impl Adjacency {
     pub fn matmul_own(&self, own: f64, x: &Tensor) -> Tensor {
         match self {
             Self::Sparse(s) => spmm_own(s.edges(), own, x),
-            Self::Dense(p) => x * own + p.a.matmul(x),
+            Self::Dense(p) => x * own + p.matmul(x),
         }
     }
 
-    /// `[A x ‖ x]`: what a node receives beside what it has.
+    /// `act(A x Wᵀ + x Vᵀ + b)`: what a node receives and what it has, each with weights of its own.
     ///
     /// # Shapes
     ///
-    /// `[…, F]` → `[…, 2 F]`.
-    pub fn matmul_beside(&self, x: &Tensor) -> Tensor {
+    /// `x: […, F]`, `neighbour` (`W`) and `root` (`V`): `[out, F]`, `bias: [out]` → `[…, out]`.
+    pub fn affine(&self, x: &Tensor, neighbour: &Tensor, root: &Tensor, bias: Option<&Tensor>, act: Act) -> Tensor {
         match self {
-            Self::Sparse(s) => spmm_beside(s.edges(), x),
-            Self::Dense(p) => Tensor::cat(&[&p.a.matmul(x), x], -1),
+            Self::Sparse(s) => {
+                let both = Tensor::cat(&[neighbour, root], 1);
+                affine(&[(&spmm_beside(s.edges(), x), &both)], bias, act)
+            }
+            Self::Dense(p) => affine(&[(&p.matmul(x), neighbour), (x, root)], bias, act),
         }
     }
 

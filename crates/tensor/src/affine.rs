@@ -1,4 +1,4 @@
-//! The affine map with its activation, one recorded operation.
+//! Affine maps with their activation, one recorded operation.
 
 use std::ffi::CStr;
 
@@ -9,40 +9,51 @@ use crate::autograd::{Function, record};
 use crate::epilogue::{Gate, bias_act, composed};
 use crate::view::{by_kind, on_host};
 
-/// `act(x Wᵀ + b)`.
+/// `act(Σ_t x_t W_tᵀ + b)`: an affine map, or the sum of several of different inputs.
 ///
-/// On the CPU the bias and the activation are one pass over the product, and so are their gradients.
+/// On the CPU the products add up in one place, bias and activation are one pass over it, and so are their gradients.
 ///
 /// # Shapes
 ///
-/// `x: […, in]`, `weight: [out, in]`, `bias: [out]` → `[…, out]`.
+/// Each term `x_t: […, in_t]`, `W_t: [out, in_t]`; `bias: [out]` → `[…, out]`.
 ///
 /// # Complexity
 ///
-/// Time `O(rows · in · out)`.
-pub fn affine(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, act: Act) -> Tensor {
-    if !on_host(x) {
-        return composed(x.linear(weight, None::<&Tensor>), bias, act);
+/// Time `O(rows · Σ in_t · out)`.
+///
+/// # Panics
+///
+/// Without any term.
+pub fn affine(terms: &[(&Tensor, &Tensor)], bias: Option<&Tensor>, act: Act) -> Tensor {
+    let (first, weight) = terms.first().expect("at least one term");
+    if !on_host(first) {
+        let products = terms.iter().map(|(x, w)| x.linear(w, None::<&Tensor>));
+        return composed(products.reduce(|sum, y| sum + y).expect("at least one term"), bias, act);
     }
-    let shape = x.size();
-    let (&inputs, leading) = shape.split_last().expect("x has a last dimension");
-    let x = if leading.len() == 1 { x.shallow_clone() } else { x.reshape([-1, inputs]) };
+    let (shape, outputs) = (first.size(), weight.size()[0]);
+    let leading = &shape[..shape.len() - 1];
+    let rows = |x: &Tensor| if leading.len() == 1 { x.shallow_clone() } else { x.reshape([-1, x.size()[leading.len()]]) };
+    let x: Vec<Tensor> = terms.iter().map(|(x, _)| rows(x)).collect();
     let y = no_grad(|| {
-        let mut y = x.mm(&weight.tr());
-        by_kind!(x.kind(), T => bias_act::<T>(&mut y, bias, act));
+        let mut y = x[0].mm(&weight.tr());
+        for (x, (_, w)) in x.iter().zip(terms).skip(1) {
+            let _ = y.addmm_(x, &w.tr());
+        }
+        by_kind!(y.kind(), T => bias_act::<T>(&mut y, bias, act));
         y
     });
-    let saved = Affine { x: x.detach(), weight: weight.detach(), gate: Gate::of(act, &y) };
-    let y = match bias {
-        Some(bias) => record(&[&x, weight, bias], y, saved),
-        None => record(&[&x, weight], y, saved),
+    let inputs: Vec<&Tensor> = x.iter().zip(terms).flat_map(|(x, (_, w))| [x, *w]).chain(bias).collect();
+    let saved = Affine {
+        terms: x.iter().zip(terms).map(|(x, (_, w))| (x.shallow_clone(), w.shallow_clone())).collect(),
+        gate: Gate::of(act, &y),
     };
-    if leading.len() == 1 { y } else { y.view([leading, &[weight.size()[0]]].concat().as_slice()) }
+    let y = record(&inputs, y, saved);
+    if leading.len() == 1 { y } else { y.view([leading, &[outputs]].concat().as_slice()) }
 }
 
 struct Affine {
-    x: Tensor,
-    weight: Tensor,
+    /// Input and weight of each.
+    terms: Vec<(Tensor, Tensor)>,
     gate: Gate,
 }
 
@@ -51,10 +62,17 @@ impl Function for Affine {
 
     fn backward(&self, grads: &[Option<Tensor>], needs: &[bool]) -> Vec<Option<Tensor>> {
         let Some(grad) = &grads[0] else { return needs.iter().map(|_| None).collect() };
-        let (before, bias) = self.gate.backward(grad, needs.get(2) == Some(&true));
-        let x = needs[0].then(|| before.mm(&self.weight));
-        let weight = needs[1].then(|| before.tr().mm(&self.x));
-        [x, weight, bias].into_iter().take(needs.len()).collect()
+        let (of_terms, of_bias) = needs.split_at(2 * self.terms.len());
+        let (before, bias) = self.gate.backward(grad, of_bias == [true]);
+        let pairs = self.terms.iter().zip(of_terms.chunks_exact(2));
+        let products = pairs.flat_map(|((x, w), needs)| {
+            [needs[0].then(|| before.mm(w)), needs[1].then(|| before.tr().mm(x))]
+        });
+        let mut result: Vec<_> = products.collect();
+        if !of_bias.is_empty() {
+            result.push(bias);
+        }
+        result
     }
 }
 
@@ -73,9 +91,12 @@ mod tests {
                     (&y * ramp(&y.size(), 1.1).detach()).sum(None).backward();
                     [y.detach(), x.grad(), w.grad(), b.grad()]
                 };
-                let ours = run(&|x, w, b| affine(x, w, Some(b), act));
+                let ours = run(&|x, w, b| affine(&[(x, w)], Some(b), act));
                 let theirs = run(&|x, w, b| composed(x.linear(w, None::<&Tensor>), Some(b), act));
                 assert_close(&ours, &theirs, 1e-12);
+                let ours = run(&|x, w, b| affine(&[(x, w), (&(x * 2.0), &w.square())], Some(b), act));
+                let two = |x: &Tensor, w: &Tensor| x.linear(w, None::<&Tensor>) + (x * 2.0).linear(&w.square(), None::<&Tensor>);
+                assert_close(&ours, &run(&|x, w, b| composed(two(x, w), Some(b), act)), 1e-12);
             }
         }
     }

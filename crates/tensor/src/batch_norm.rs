@@ -60,11 +60,11 @@ pub fn batch_norm(x: &Tensor, of_x: &Moments, gamma: &Tensor, beta: &Tensor, eps
         return composed(x.batch_norm(Some(gamma), Some(beta), none, none, true, 0.0, eps, false), None, act);
     }
     let saved = BatchNorm {
-        x: x.detach(),
+        x: x.shallow_clone(),
         mean: of_x.mean.shallow_clone(),
         variance: of_x.variance.shallow_clone(),
-        gamma: gamma.detach(),
-        beta: beta.detach(),
+        gamma: gamma.shallow_clone(),
+        beta: beta.shallow_clone(),
         eps,
         act,
         y: Tensor::new(),

@@ -25,7 +25,7 @@ use crate::view::{by_kind, on_host};
 /// Time `O(N K F)`, memory `O(B K F)`.
 pub fn contract(s: &Tensor, y: &Tensor, graphs: &Arc<Segments>) -> Tensor {
     let out = no_grad(|| contracted(s, y, graphs));
-    let function = Contract { s: s.detach(), y: y.detach(), graphs: Arc::clone(graphs) };
+    let function = Contract { s: s.shallow_clone(), y: y.shallow_clone(), graphs: Arc::clone(graphs) };
     record(&[s, y], out, function)
 }
 
@@ -40,8 +40,23 @@ pub fn contract(s: &Tensor, y: &Tensor, graphs: &Arc<Segments>) -> Tensor {
 /// Time `O(N K F)`, memory `O(N F)`.
 pub fn expand(s: &Tensor, z: &Tensor, graphs: &Arc<Segments>) -> Tensor {
     let out = no_grad(|| expanded(s, z, graphs, Flip::Neither));
-    let function = Expand { s: s.detach(), z: z.detach(), graphs: Arc::clone(graphs) };
+    let function = Expand { s: s.shallow_clone(), z: z.shallow_clone(), graphs: Arc::clone(graphs) };
     record(&[s, z], out, function)
+}
+
+/// `‖S_bᵀ S_b‖_F²` of every graph.
+///
+/// # Shapes
+///
+/// `s: [N, K]` → `[B]`.
+///
+/// # Complexity
+///
+/// Time `O(N K²)`, memory `O(B K²)`.
+pub fn gram_norms(s: &Tensor, graphs: &Arc<Segments>) -> Tensor {
+    let gram = no_grad(|| contracted(s, s, graphs));
+    let out = no_grad(|| gram.square().sum_dim_intlist([1i64, 2].as_slice(), false, gram.kind()));
+    record(&[s], out, GramNorms { s: s.shallow_clone(), gram, graphs: Arc::clone(graphs) })
 }
 
 fn contracted(s: &Tensor, y: &Tensor, graphs: &Segments) -> Tensor {
@@ -121,16 +136,29 @@ impl Function for Expand {
     }
 }
 
+struct GramNorms {
+    s: Tensor,
+    gram: Tensor,
+    graphs: Arc<Segments>,
+}
+
+impl Function for GramNorms {
+    const NAME: &'static CStr = c"norms of Gram matrices";
+
+    fn backward(&self, grads: &[Option<Tensor>], _: &[bool]) -> Vec<Option<Tensor>> {
+        // d‖G‖² = 2 ⟨G, dG⟩ and G = SᵀS is symmetric: dS_b = 4 g_b S_b G_b.
+        vec![grads[0].as_ref().map(|g| {
+            let scaled = &self.gram * (g * 4.0).view([-1, 1, 1]);
+            expanded(&self.s, &scaled, &self.graphs, Flip::Neither)
+        })]
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tch::{Device, Kind};
-
-    fn ramp(shape: &[i64], step: f64) -> Tensor {
-        let n: i64 = shape.iter().product();
-        let t = Tensor::arange(n, (Kind::Double, Device::Cpu)) * step;
-        t.sin().view(shape).set_requires_grad(true)
-    }
+    use crate::testing::{assert_close, ramp};
+    use tch::Kind;
 
     /// Compares with block-diagonal arithmetic of LibTorch, gradients included. The middle graph is empty.
     #[test]
@@ -164,5 +192,19 @@ mod tests {
             },
             &[3, 3, 4],
         );
+    }
+
+    #[test]
+    fn gram_norms_have_the_gradient_of_their_formula() {
+        let graphs = Arc::new(Segments::new(vec![0, 2, 2, 5]));
+        let run = |f: &dyn Fn(&Tensor) -> Tensor| {
+            let s = ramp(&[5, 3], 0.7);
+            let out = f(&s);
+            (&out * ramp(&[3], 1.1).detach()).sum(Kind::Double).backward();
+            [out.detach(), s.grad()]
+        };
+        let ours = run(&|s| gram_norms(s, &graphs));
+        let plain = run(&|s| contract(s, s, &graphs).square().sum_dim_intlist([1i64, 2].as_slice(), false, None));
+        assert_close(&ours, &plain, 1e-12);
     }
 }

@@ -113,8 +113,8 @@ impl Saved {
     fn of(a: Edges<'_>, x: &Tensor) -> Self {
         Self {
             relation: Arc::clone(a.relation),
-            weight: a.weight.map(Tensor::detach),
-            x: a.weight.is_some_and(Tensor::requires_grad).then(|| x.detach()),
+            weight: a.weight.map(Tensor::shallow_clone),
+            x: a.weight.is_some_and(Tensor::requires_grad).then(|| x.shallow_clone()),
         }
     }
 

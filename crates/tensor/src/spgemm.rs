@@ -43,8 +43,8 @@ pub(crate) fn spgemm(a: &Matrix, b: &Matrix, options: (Kind, Device)) -> Matrix 
         .expect("the entries of a product are counted in 32 bits");
     let relation = Arc::new(Relation::new(product.csr().clone()));
     let function = Spgemm {
-        a: Matrix { relation: Arc::clone(&a.relation), value: av.as_ref().map(Tensor::detach) },
-        b: Matrix { relation: Arc::clone(&b.relation), value: bv.as_ref().map(Tensor::detach) },
+        a: Matrix { relation: Arc::clone(&a.relation), value: av.as_ref().map(Tensor::shallow_clone) },
+        b: Matrix { relation: Arc::clone(&b.relation), value: bv.as_ref().map(Tensor::shallow_clone) },
         product,
         inputs: [av.is_some(), bv.is_some()],
     };

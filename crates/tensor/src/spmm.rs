@@ -39,8 +39,8 @@ pub(crate) fn spmm(relation: &Arc<Relation>, side: Side, weight: Option<&Tensor>
     let function = Spmm {
         relation: Arc::clone(relation),
         side,
-        weight: weight.map(Tensor::detach),
-        x: weight.is_some_and(Tensor::requires_grad).then(|| x.detach()),
+        weight: weight.map(Tensor::shallow_clone),
+        x: weight.is_some_and(Tensor::requires_grad).then(|| x.shallow_clone()),
     };
     match weight {
         Some(w) => record(&[x, w], y, function),

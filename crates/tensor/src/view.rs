@@ -54,7 +54,17 @@ impl Dense {
     /// Shares the storage of `t` where it is contiguous, else copies it.
     pub(crate) fn new(t: &Tensor) -> Self {
         debug_assert_eq!(t.device(), Device::Cpu, "slices are read on the CPU");
-        Self(t.detach().contiguous())
+        Self(if t.is_contiguous() { t.shallow_clone() } else { t.detach().contiguous() })
+    }
+
+    /// Its shape.
+    pub(crate) fn size(&self) -> Vec<i64> {
+        self.0.size()
+    }
+
+    /// How many numbers there are.
+    pub(crate) fn numel(&self) -> i64 {
+        self.0.numel() as i64
     }
 
     /// The tensor the numbers are in.

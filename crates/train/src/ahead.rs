@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn a_panic_keeps_its_words() {
-        let broken = || ahead(|| (0..3).map(|i| assert!(i < 2, "item {i}")), Iterator::count);
+        let broken = || ahead(|| (0..3).map(|i| assert!(i < 2, "item {i}")), |items| items.count());
         let panic = catch_unwind(broken).expect_err("the maker panics");
         assert_eq!(panic.downcast_ref::<String>().map(String::as_str), Some("item 2"));
     }

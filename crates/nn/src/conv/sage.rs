@@ -1,6 +1,6 @@
 //! GraphSAGE with the mean of the neighbours.
 
-use coarsen_tensor::{Adjacency, Level, Norm, Padded, Sparse, affine};
+use coarsen_tensor::{Adjacency, Level, Norm, Padded, Sparse};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -154,14 +154,9 @@ impl Conv for Sage {
     fn activated(&self, g: &Level, act: Activation, _ctx: Ctx) -> Tensor {
         let (adj, inner) = (self.averaged(g), if self.normalize { Activation::Identity } else { act });
         let y = match &self.root {
-            Some(root) if g.features() <= 2 * self.out_features() => {
-                let both = Tensor::cat(&[&self.neighbour.weight, &root.weight], 1);
-                let beside = adj.matmul_beside(&g.x); // algorithm 1, line 5
-                inner.after(|act| affine(&beside, &both, self.neighbour.bias.as_ref(), act))
-            }
             Some(root) => {
-                let mean = adj.matmul(&self.neighbour.multiply(&g.x));
-                inner.apply(&self.neighbour.shift(mean + root.multiply(&g.x))) // eq. 2
+                let Linear { weight, bias } = &self.neighbour;
+                inner.after(|act| adj.affine(&g.x, weight, &root.weight, bias.as_ref(), act)) // eq. 2
             }
             None => propagate(&adj, &g.x, &self.neighbour, inner),
         };
