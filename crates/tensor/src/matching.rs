@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use coarsen_graph::Topology;
-use coarsen_graph::cluster::graclus;
+use coarsen_graph::cluster::graclus::{Work, matching_into};
 use tch::{Device, Kind};
 
 use crate::adjacency::{Adjacency, Sparse};
@@ -21,17 +21,20 @@ use crate::pattern::Pattern;
 /// Time `O(N + E)` on the host.
 pub fn matching(pattern: &Pattern, seed: u64) -> Vec<u32> {
     let csr = pattern.csr();
-    let mut cluster = Vec::with_capacity(csr.rows());
+    let mut cluster = vec![0; csr.rows()];
+    let (mut work, mut row_ptr, mut col) = (Work::default(), Vec::new(), Vec::new());
     let mut first = 0;
     for ends in pattern.graphs().ptr().windows(2) {
-        let rows = &csr.row_ptr()[ends[0] as usize..=ends[1] as usize];
-        let row_ptr: Vec<usize> = rows.iter().map(|&p| p as usize).collect();
-        let entries = row_ptr[0]..row_ptr[row_ptr.len() - 1];
-        let col: Vec<u32> = csr.col()[entries].iter().map(|&j| j - ends[0]).collect();
-        let of_graph = graclus::matching(&Topology { row_ptr: &row_ptr, col: &col }, None, seed);
-        let next = of_graph.iter().max().map_or(first, |&c| first + c + 1);
-        cluster.extend(of_graph.into_iter().map(|c| first + c));
-        first = next;
+        let nodes = ends[0] as usize..ends[1] as usize;
+        row_ptr.clear();
+        row_ptr.extend(csr.row_ptr()[nodes.start..=nodes.end].iter().map(|&p| p as usize));
+        col.clear();
+        col.extend(csr.col()[row_ptr[0]..row_ptr[nodes.len()]].iter().map(|&j| j - ends[0]));
+        let topology = Topology { row_ptr: &row_ptr, col: &col };
+        let of_graph = &mut cluster[nodes];
+        let clusters = matching_into(&topology, None, seed, of_graph, &mut work) as u32;
+        of_graph.iter_mut().for_each(|c| *c += first);
+        first += clusters;
     }
     cluster
 }
