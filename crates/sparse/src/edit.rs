@@ -3,11 +3,14 @@
 //! Each comes with the old index of every new edge, so that values and attributes follow by a gather (and gradients by
 //! the scatter that undoes it).
 
-use crate::csr::{Csr, accumulate};
+use crate::csr::Csr;
 use crate::error::{Error, index};
 
 /// Not among the kept nodes.
 const DROPPED: u32 = u32::MAX;
+
+/// Rows counted through rather than bisected.
+const SHORT: usize = 16;
 
 impl Csr {
     /// The edges among `kept` nodes, relabelled by position in `kept`, and the old index of each.
@@ -94,16 +97,18 @@ impl Csr {
 
     /// The edges for which `keep(edge, row, col)` holds, in a structure of the same shape, and the old index of each.
     pub fn filter(&self, mut keep: impl FnMut(usize, u32, u32) -> bool) -> (Self, Vec<u32>) {
-        let mut row_ptr = vec![0; self.rows() + 1];
-        let (mut cols, mut edges) = (Vec::new(), Vec::new());
-        for (edge, (row, col)) in self.entries().enumerate() {
-            if keep(edge, row, col) {
-                cols.push(col);
-                edges.push(edge as u32);
-                row_ptr[row as usize + 1] += 1;
+        let mut row_ptr = Vec::with_capacity(self.rows() + 1);
+        row_ptr.push(0);
+        let (mut cols, mut edges) = (Vec::with_capacity(self.nnz()), Vec::with_capacity(self.nnz()));
+        for row in 0..self.rows() {
+            for (edge, &col) in self.range(row).zip(self.row(row)) {
+                if keep(edge, row as u32, col) {
+                    cols.push(col);
+                    edges.push(edge as u32);
+                }
             }
+            row_ptr.push(cols.len() as u32);
         }
-        accumulate(&mut row_ptr);
         (Self::trusted(self.cols(), row_ptr, cols), edges)
     }
 
@@ -122,31 +127,26 @@ impl Csr {
         let most = self.nnz() + diagonal;
         let mut row_ptr = Vec::with_capacity(self.rows() + 1);
         row_ptr.push(0);
-        let (mut cols, mut edges) = (vec![0; most], vec![None; most]);
-        let mut end = 0;
+        let (mut cols, mut edges) = (Vec::with_capacity(most), Vec::with_capacity(most));
         for row in 0..self.rows() {
-            let mut missing = row < diagonal;
-            for edge in self.range(row) {
-                let col = self.col()[edge];
-                if missing && col as usize >= row {
-                    if col as usize > row {
-                        cols[end] = row as u32;
-                        end += 1;
-                    }
-                    missing = false;
-                }
-                (cols[end], edges[end]) = (col, Some(edge as u32));
-                end += 1;
+            let (range, columns) = (self.range(row), self.row(row));
+            let before = if columns.len() <= SHORT {
+                columns.iter().filter(|&&col| (col as usize) < row).count()
+            } else {
+                columns.partition_point(|&col| (col as usize) < row)
+            };
+            let old = |range: std::ops::Range<usize>| range.map(|edge| Some(edge as u32));
+            cols.extend_from_slice(&columns[..before]);
+            edges.extend(old(range.start..range.start + before));
+            if row < diagonal && columns.get(before).is_none_or(|&col| col as usize != row) {
+                cols.push(row as u32);
+                edges.push(None);
             }
-            if missing {
-                cols[end] = row as u32;
-                end += 1;
-            }
-            row_ptr.push(end as u32);
+            cols.extend_from_slice(&columns[before..]);
+            edges.extend(old(range.start + before..range.end));
+            row_ptr.push(cols.len() as u32);
         }
-        index("entries", end)?;
-        cols.truncate(end);
-        edges.truncate(end);
+        index("entries", cols.len())?;
         Ok((Self::trusted(self.cols(), row_ptr, cols), edges))
     }
 

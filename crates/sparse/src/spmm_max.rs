@@ -38,26 +38,32 @@ pub fn spmm_max<T: Scalar>(
     }
     let ptr = a.row_ptr();
     let pieces = (Rows { data: y, width }, Rows { data: argmax, width });
-    over(exec, a.rows(), |row| (ptr[row] as usize + row) * width, pieces, |rows, (y, argmax)| {
-        let outs = y.data.chunks_exact_mut(width).zip(argmax.data.chunks_exact_mut(width));
-        for (row, (y, argmax)) in rows.zip(outs) {
-            let Some((&first, rest)) = a.row(row).split_first() else {
-                y.fill(T::ZERO);
-                argmax.fill(NO_ROW);
-                continue;
-            };
-            y.copy_from_slice(&x[first as usize * width..][..width]);
-            argmax.fill(first);
-            for &col in rest {
-                let candidates = &x[col as usize * width..][..width];
-                for ((y, argmax), &x) in y.iter_mut().zip(argmax.iter_mut()).zip(candidates) {
-                    let wins = (x > *y) | (x.is_nan() & !y.is_nan());
-                    *y = if wins { x } else { *y };
-                    *argmax = if wins { col } else { *argmax };
+    over(
+        exec,
+        a.rows(),
+        |row| (ptr[row] as usize + row) * width,
+        pieces,
+        |rows, (y, argmax)| {
+            let outs = y.data.chunks_exact_mut(width).zip(argmax.data.chunks_exact_mut(width));
+            for (row, (y, argmax)) in rows.zip(outs) {
+                let Some((&first, rest)) = a.row(row).split_first() else {
+                    y.fill(T::ZERO);
+                    argmax.fill(NO_ROW);
+                    continue;
+                };
+                y.copy_from_slice(&x[first as usize * width..][..width]);
+                argmax.fill(first);
+                for &col in rest {
+                    let candidates = &x[col as usize * width..][..width];
+                    for ((y, argmax), &x) in y.iter_mut().zip(argmax.iter_mut()).zip(candidates) {
+                        let wins = (x > *y) | (x.is_nan() & !y.is_nan());
+                        *y = if wins { x } else { *y };
+                        *argmax = if wins { col } else { *argmax };
+                    }
                 }
             }
-        }
-    });
+        },
+    );
 }
 
 /// Gradient of [`spmm_max`] for `x`: each number of `grad` goes to the column it came from.

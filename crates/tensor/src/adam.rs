@@ -63,7 +63,8 @@ impl Adam {
     /// Scales the gradients so that their Euclidean norm, taken over all parameters, is at most `most`.
     pub fn clip_norm(&self, most: f64) {
         tch::no_grad(|| {
-            let grads: Vec<Tensor> = self.parameters().iter().map(Tensor::grad).filter(Tensor::defined).collect();
+            let grads: Vec<Tensor> =
+                self.parameters().iter().map(Tensor::grad).filter(Tensor::defined).collect();
             let norms: Vec<Tensor> = grads.iter().map(Tensor::norm).collect();
             if norms.is_empty() {
                 return;
@@ -143,7 +144,7 @@ mod tests {
         let a = Tensor::from_slice(&[0.0f64, 0.0]).set_requires_grad(true);
         let b = Tensor::from_slice(&[0.0f64]).set_requires_grad(true);
         let adam = Adam::new(vec![a.shallow_clone(), b.shallow_clone()], 0.0);
-        (&a * Tensor::from_slice(&[3.0f64, 0.0]) ).sum(Kind::Double).backward();
+        (&a * Tensor::from_slice(&[3.0f64, 0.0])).sum(Kind::Double).backward();
         (&b * 4.0).sum(Kind::Double).backward();
         adam.clip_norm(10.0);
         assert_eq!(Vec::<f64>::try_from(b.grad()).unwrap(), [4.0]);

@@ -261,7 +261,14 @@ impl Adjacency {
     /// # Shapes
     ///
     /// `x: […, F]`, `neighbour` (`W`) and `root` (`V`): `[out, F]`, `bias: [out]` → `[…, out]`.
-    pub fn affine(&self, x: &Tensor, neighbour: &Tensor, root: &Tensor, bias: Option<&Tensor>, act: Act) -> Tensor {
+    pub fn affine(
+        &self,
+        x: &Tensor,
+        neighbour: &Tensor,
+        root: &Tensor,
+        bias: Option<&Tensor>,
+        act: Act,
+    ) -> Tensor {
         match self {
             Self::Sparse(s) => {
                 let both = Tensor::cat(&[neighbour, root], 1);

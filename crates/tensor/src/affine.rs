@@ -32,7 +32,9 @@ pub fn affine(terms: &[(&Tensor, &Tensor)], bias: Option<&Tensor>, act: Act) -> 
     }
     let (shape, outputs) = (first.size(), weight.size()[0]);
     let leading = &shape[..shape.len() - 1];
-    let rows = |x: &Tensor| if leading.len() == 1 { x.shallow_clone() } else { x.reshape([-1, x.size()[leading.len()]]) };
+    let rows = |x: &Tensor| {
+        if leading.len() == 1 { x.shallow_clone() } else { x.reshape([-1, x.size()[leading.len()]]) }
+    };
     let x: Vec<Tensor> = terms.iter().map(|(x, _)| rows(x)).collect();
     let y = no_grad(|| {
         let mut y = x[0].mm(&weight.tr());
@@ -95,7 +97,9 @@ mod tests {
                 let theirs = run(&|x, w, b| composed(x.linear(w, None::<&Tensor>), Some(b), act));
                 assert_close(&ours, &theirs, 1e-12);
                 let ours = run(&|x, w, b| affine(&[(x, w), (&(x * 2.0), &w.square())], Some(b), act));
-                let two = |x: &Tensor, w: &Tensor| x.linear(w, None::<&Tensor>) + (x * 2.0).linear(&w.square(), None::<&Tensor>);
+                let two = |x: &Tensor, w: &Tensor| {
+                    x.linear(w, None::<&Tensor>) + (x * 2.0).linear(&w.square(), None::<&Tensor>)
+                };
                 assert_close(&ours, &run(&|x, w, b| composed(two(x, w), Some(b), act)), 1e-12);
             }
         }

@@ -2,8 +2,8 @@
 
 use std::ffi::CStr;
 
-use coarsen_sparse::rows::{self, Norm};
 use coarsen_sparse::Act;
+use coarsen_sparse::rows::{self, Norm};
 use tch::{Tensor, no_grad};
 
 use crate::autograd::{Function, record};

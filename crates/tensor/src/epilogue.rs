@@ -65,7 +65,8 @@ impl Gate {
             rows::act_backward(&TorchPool, width, self.act, y.slice::<T>(), g.slice::<T>(), dx, sums);
         };
         if bias {
-            let (dx, sums) = filled_beside(&grad.size(), &[width as i64], |dx, sums| backward(dx, Some(sums)));
+            let (dx, sums) =
+                filled_beside(&grad.size(), &[width as i64], |dx, sums| backward(dx, Some(sums)));
             (dx, Some(sums))
         } else {
             (filled(&grad.size(), |dx| backward(dx, None)), None)

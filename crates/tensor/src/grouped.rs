@@ -204,7 +204,8 @@ mod tests {
             [out.detach(), s.grad()]
         };
         let ours = run(&|s| gram_norms(s, &graphs));
-        let plain = run(&|s| contract(s, s, &graphs).square().sum_dim_intlist([1i64, 2].as_slice(), false, None));
+        let plain =
+            run(&|s| contract(s, s, &graphs).square().sum_dim_intlist([1i64, 2].as_slice(), false, None));
         assert_close(&ours, &plain, 1e-12);
     }
 }

@@ -78,8 +78,8 @@ pub mod top_k;
 mod view;
 
 pub use adam::Adam;
-pub use affine::affine;
 pub use adjacency::{Adjacency, Loops, Padded, Sparse};
+pub use affine::affine;
 pub use assignment::{Assignment, Entries};
 pub use autograd::{Function, attach};
 pub use batch_norm::{batch_norm, moments};

@@ -77,7 +77,8 @@ pub(crate) fn products<T: Real>(
             .map(|i| {
                 let p = product(i);
                 written += p.m * p.n;
-                let (a, b) = (&a[p.a as usize..][..(p.m * p.k) as usize], &b[p.b as usize..][..(p.k * p.n) as usize]);
+                let (a, b) =
+                    (&a[p.a as usize..][..(p.m * p.k) as usize], &b[p.b as usize..][..(p.k * p.n) as usize]);
                 assert!((p.c + p.m * p.n) as usize <= room, "the products stay inside the output");
                 let size = |n: i64| c_int::try_from(n).expect("a side of a matrix is counted in 31 bits");
                 Call {

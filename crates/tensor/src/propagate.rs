@@ -219,7 +219,10 @@ mod tests {
     }
 
     /// Runs `ours` and the composition of LibTorch's operations on a dense `A`, with and without weights.
-    fn check(ours: impl Fn(Edges<'_>, &Tensor, &Tensor) -> Tensor, plain: impl Fn(&Tensor, &Tensor, &Tensor) -> Tensor) {
+    fn check(
+        ours: impl Fn(Edges<'_>, &Tensor, &Tensor) -> Tensor,
+        plain: impl Fn(&Tensor, &Tensor, &Tensor) -> Tensor,
+    ) {
         let r = relation();
         let place = &r.row(tch::Device::Cpu) * 4 + r.col(tch::Device::Cpu);
         for weighted in [true, false] {
@@ -233,7 +236,9 @@ mod tests {
                 let bias = if b.grad().defined() { b.grad() } else { b.zeros_like() };
                 [y.detach(), x.grad(), weight, bias]
             };
-            let dense = |w: &Tensor| Tensor::zeros([16], (w.kind(), w.device())).index_copy(0, &place, w).view([4, 4]);
+            let dense = |w: &Tensor| {
+                Tensor::zeros([16], (w.kind(), w.device())).index_copy(0, &place, w).view([4, 4])
+            };
             let ours = run(&|x, w, b| ours(Edges { relation: &r, weight: weighted.then_some(w) }, x, b));
             assert_close(&ours, &run(&|x, w, b| plain(&dense(w), x, b)), 1e-12);
         }

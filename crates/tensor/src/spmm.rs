@@ -95,7 +95,12 @@ impl Function for Spmm {
     }
 }
 
-pub(crate) fn product<T: Real>(relation: &Relation, side: Side, weight: Option<&Tensor>, x: &Tensor) -> Tensor {
+pub(crate) fn product<T: Real>(
+    relation: &Relation,
+    side: Side,
+    weight: Option<&Tensor>,
+    x: &Tensor,
+) -> Tensor {
     let width = x.size()[1] as usize;
     let (x, weight) = (Dense::new(x), weight.map(Dense::new));
     let weight = weight.as_ref().map(Dense::slice::<T>);

@@ -112,7 +112,10 @@ pub(crate) fn filled_beside<T: Real>(
 
 /// Changes the numbers of a contiguous CPU tensor where they are. The caller has just made it: nobody else holds its memory.
 pub(crate) fn in_place<T: Real>(t: &mut Tensor, change: impl FnOnce(&mut [T])) {
-    assert!(t.is_contiguous() && t.kind() == T::KIND && t.device() == Device::Cpu, "a fresh contiguous CPU tensor");
+    assert!(
+        t.is_contiguous() && t.kind() == T::KIND && t.device() == Device::Cpu,
+        "a fresh contiguous CPU tensor"
+    );
     let length = t.numel();
     if length > 0 {
         // SAFETY: contiguous CPU memory of `length` elements of kind `T`; the caller vouches that it is the only holder.

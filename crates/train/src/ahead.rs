@@ -8,7 +8,10 @@ use std::thread;
 ///
 /// Items come in their order, so nothing that is computed from them depends on the threads. When `consume` ends early, the making
 /// ends with the item it is at; a panic on either side is passed on.
-pub(crate) fn ahead<T, I, R>(make: impl FnOnce() -> I + Send, consume: impl FnOnce(&mut dyn Iterator<Item = T>) -> R) -> R
+pub(crate) fn ahead<T, I, R>(
+    make: impl FnOnce() -> I + Send,
+    consume: impl FnOnce(&mut dyn Iterator<Item = T>) -> R,
+) -> R
 where
     T: Send,
     I: Iterator<Item = T>,

@@ -73,12 +73,7 @@ pub struct Stepper<'a> {
 
 impl<'a> Stepper<'a> {
     /// Before the first step.
-    pub fn new(
-        trained: &'a Trained,
-        task: &'a dyn Task,
-        config: &TrainConfig,
-        streams: Streams,
-    ) -> Self {
+    pub fn new(trained: &'a Trained, task: &'a dyn Task, config: &TrainConfig, streams: Streams) -> Self {
         let Optimizer::Adam { lr, weight_decay } = config.optimizer;
         Self {
             trained,

@@ -15,7 +15,7 @@ pub(super) struct Seen {
 }
 
 /// Words looked at in the time a word takes to be listed and sorted.
-const LOOKS: usize = 16;
+const LOOKS: usize = 4;
 
 /// Columns written at a time, whether there are as many or not.
 const BURST: usize = 4;

@@ -183,3 +183,28 @@ fn long_rows_are_reduced_in_order_too() {
     });
     assert_close(&got, at_edges(&a.csr, &a.dense().t().dot(&dense(product.csr(), &grad))), TIGHT);
 }
+
+#[test]
+fn few_entries_among_many_columns() {
+    // Rows of 0 to 60 products over 30 000 columns: listed when few, looked up when many.
+    let a =
+        coarsen_sparse::Csr::from_edges(61, 80, (0..61).flat_map(|i| (0..i).map(move |k| (i, k)))).unwrap();
+    let b =
+        coarsen_sparse::Csr::from_edges(80, 30_000, (0..80).flat_map(|k| [(k, k * 7919 % 30_000), (k, k)]))
+            .unwrap();
+    for narrow in [30_000, 80] {
+        let entries = b.entries().filter(|&(_, col)| col < narrow);
+        let b = coarsen_sparse::Csr::from_edges(80, narrow as usize, entries).unwrap();
+        let (c, paths) = multiply::<f64>(&Serial, &a, None, &b, None).unwrap();
+        for row in 0..61 {
+            let mut want = std::collections::BTreeMap::new();
+            for &middle in a.row(row) {
+                for &col in b.row(middle as usize) {
+                    *want.entry(col).or_insert(0.0) += 1.0;
+                }
+            }
+            assert_eq!(c.row(row), want.keys().copied().collect::<Vec<_>>());
+            assert_eq!(&paths[c.range(row)], want.into_values().collect::<Vec<_>>());
+        }
+    }
+}
