@@ -112,7 +112,7 @@ impl Sparse {
             None => weight.map(Tensor::shallow_clone),
             Some(v) => {
                 let own = Tensor::cat(&[self.weights(), Tensor::full([1], v, self.options)], 0);
-                Some(own.index_select(0, &index(&looped.from)))
+                Some(own.index_select(0, &index(&looped.from())))
             }
         };
         let weight = match (loops, weight) {
@@ -126,7 +126,7 @@ impl Sparse {
         };
         let attr = self.attr.as_ref().map(|attr| {
             let none = Tensor::zeros([1, attr.size()[1]], (attr.kind(), attr.device()));
-            Tensor::cat(&[attr, &none], 0).index_select(0, &index(&looped.from))
+            Tensor::cat(&[attr, &none], 0).index_select(0, &index(&looped.from()))
         });
         Self { pattern: Arc::clone(&looped.pattern), weight, attr, options: self.options }
     }

@@ -39,6 +39,11 @@ unsafe extern "C" fn run(job: *mut c_void, begin: i64, end: i64) {
 }
 
 impl Executor for TorchPool {
+    /// LibTorch's threads spin between tasks, so that handing over a task takes a few microseconds.
+    fn task_cost(&self) -> usize {
+        8_192
+    }
+
     /// Calls `body` on disjoint ranges that cover `0..n`; a panic inside is passed on to the caller.
     fn run(&self, n: usize, grain: usize, body: &(dyn Fn(Range<usize>) + Sync)) {
         if n <= grain {

@@ -28,13 +28,19 @@ pub struct Pattern {
 #[derive(Debug)]
 pub(crate) struct Looped {
     pub(crate) pattern: Arc<Pattern>,
-    /// For each entry of it, the entry of the original, or their number where the loop was missing.
-    pub(crate) from: Vec<i64>,
+    /// For each entry of it, the entry of the original, `None` where the loop was missing.
+    from: Vec<Option<u32>>,
     /// Was every loop there already?
     pub(crate) complete: bool,
 }
 
 impl Looped {
+    /// For each entry, the entry of the original, or their number where the loop was missing.
+    pub(crate) fn from(&self) -> Vec<i64> {
+        let missing = (self.from.len() - self.from.iter().filter(|e| e.is_none()).count()) as i64;
+        self.from.iter().map(|e| e.map_or(missing, i64::from)).collect()
+    }
+
     /// The entry `(i, i)` of every node.
     pub(crate) fn diagonal(&self) -> Vec<i64> {
         let entries = self.pattern.csr().diagonal();
@@ -140,8 +146,6 @@ impl Pattern {
         self.looped.get_or_init(|| {
             let csr = self.csr();
             let (with, from) = csr.with_diagonal().expect("entries and nodes are counted in 32 bits");
-            let missing = csr.nnz() as i64;
-            let from: Vec<i64> = from.into_iter().map(|e| e.map_or(missing, i64::from)).collect();
             let complete = with.nnz() == csr.nnz();
             Looped { pattern: Arc::new(self.sibling(with)), from, complete }
         })

@@ -1,10 +1,12 @@
 //! Graph isomorphism network layer.
 
+use std::cmp::Ordering;
+
 use coarsen_tensor::{Adjacency, Level, Loops};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::{Conv, sends_first};
+use super::{Conv, sending};
 use crate::activation::Activation;
 use crate::config::{Config, Semantics};
 use crate::ctx::Ctx;
@@ -135,10 +137,10 @@ impl Conv for Gin {
         let adj = g.adj.with_self_loops(self.loops);
         let sum = |x: &Tensor| self.eps.with_neighbours(&adj, x); // eq. 4.1
         let first = self.mlp.first();
-        let y = if sends_first(&g.x, first.out_features()) {
-            self.mlp.forward(&sum(&g.x), g.mask(), ctx)
-        } else {
+        let y = if sending(&g.x, first.out_features()) == Ordering::Greater {
             self.mlp.after_first(first.shift(sum(&first.multiply(&g.x))), g.mask(), ctx)
+        } else {
+            self.mlp.forward(&sum(&g.x), g.mask(), ctx)
         };
         g.mask_rows(y)
     }

@@ -10,6 +10,7 @@ mod gcn;
 mod gin;
 mod sage;
 
+use std::cmp::Ordering;
 use std::fmt::Debug;
 
 use coarsen_tensor::{Adjacency, Level, Loops};
@@ -79,20 +80,21 @@ impl SelfLoops {
     }
 }
 
-/// `act(A X Wᵀ + b)` in the cheaper order of the products.
+/// `act(A X Wᵀ + b)` in the cheaper order of the products; of equal ones the sum comes last, with bias and activation.
 fn propagate(adj: &Adjacency, x: &Tensor, linear: &Linear, act: Activation) -> Tensor {
-    if sends_first(x, linear.out_features()) {
+    if sending(x, linear.out_features()) == Ordering::Less {
         linear.activated(&adj.matmul(x), act)
     } else {
         act.after(|act| adj.matmul_act(&linear.multiply(x), linear.bias.as_ref(), act))
     }
 }
 
-/// Is it cheaper to propagate `x` than rows of width `outputs`? Features without a gradient are propagated forward only.
-fn sends_first(x: &Tensor, outputs: i64) -> bool {
+/// What sending `x` along the edges costs, compared with sending rows of width `outputs` made of it. Features without a
+/// gradient are sent forward only.
+fn sending(x: &Tensor, outputs: i64) -> Ordering {
     let width = x.size()[x.dim() - 1];
     let passes = if x.requires_grad() { 2 } else { 1 };
-    passes * width < 2 * outputs
+    (passes * width).cmp(&(2 * outputs))
 }
 
 /// A level small enough to work out a layer on paper.

@@ -28,8 +28,9 @@ pub(super) struct Grid {
 /// Numbers in a tile, or about that.
 const TILE: usize = 256;
 
-/// Numbers in a block, or about that: two matrices of it stay in the second level of cache.
-const BLOCK: usize = 32_768;
+/// Numbers in a block, or about that: several matrices of it stay in the nearest caches, and a small batch has blocks for
+/// more than one thread.
+const BLOCK: usize = 8_192;
 
 impl Grid {
     /// `width` is not 0.
