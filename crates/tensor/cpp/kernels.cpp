@@ -14,29 +14,33 @@ extern "C" {
 __attribute__((weak)) void sgemm_(const char* ta, const char* tb, const int* m, const int* n, const int* k,
                                   const float* alpha, const float* a, const int* lda, const float* b, const int* ldb,
                                   const float* beta, float* c, const int* ldc);
+// MKL's Fortran entry, hence the pointer.
+__attribute__((weak)) int mkl_set_num_threads_local(const int* threads);
 __attribute__((weak)) void dgemm_(const char* ta, const char* tb, const int* m, const int* n, const int* k,
                                   const double* alpha, const double* a, const int* lda, const double* b,
                                   const int* ldb, const double* beta, double* c, const int* ldc);
 }
 
-// C [m, n] = op(A) op(B), all row-major; `lda` is the distance between stored rows of A, transposed or not.
+// C [m, n] = op(A) op(B) + beta C, all row-major; `lda` is the distance between stored rows of A, transposed or not.
 struct Product {
   int m, n, k, lda, ldb, ldc;
+  double beta;
   const void *a, *b;
   void* c;
 };
 
 namespace {
 
-void blas(char ta, char tb, int m, int n, int k, const float* a, int lda, const float* b, int ldb, float* c, int ldc) {
-  const float one = 1, zero = 0;
-  sgemm_(&ta, &tb, &m, &n, &k, &one, a, &lda, b, &ldb, &zero, c, &ldc);
+void blas(char ta, char tb, int m, int n, int k, const float* a, int lda, const float* b, int ldb, float beta, float* c,
+          int ldc) {
+  const float one = 1;
+  sgemm_(&ta, &tb, &m, &n, &k, &one, a, &lda, b, &ldb, &beta, c, &ldc);
 }
 
-void blas(char ta, char tb, int m, int n, int k, const double* a, int lda, const double* b, int ldb, double* c,
-          int ldc) {
-  const double one = 1, zero = 0;
-  dgemm_(&ta, &tb, &m, &n, &k, &one, a, &lda, b, &ldb, &zero, c, &ldc);
+void blas(char ta, char tb, int m, int n, int k, const double* a, int lda, const double* b, int ldb, double beta,
+          double* c, int ldc) {
+  const double one = 1;
+  dgemm_(&ta, &tb, &m, &n, &k, &one, a, &lda, b, &ldb, &beta, c, &ldc);
 }
 
 template <typename T>
@@ -45,7 +49,7 @@ void product(const Product& p, bool ta, bool tb, bool has_blas) {
   T* c = static_cast<T*>(p.c);
   if (has_blas) {
     // Row-major C = op(A) op(B) is column-major C' = op(B)' op(A)'.
-    blas(tb ? 'T' : 'N', ta ? 'T' : 'N', p.n, p.m, p.k, b, p.ldb, a, p.lda, c, p.ldc);
+    blas(tb ? 'T' : 'N', ta ? 'T' : 'N', p.n, p.m, p.k, b, p.ldb, a, p.lda, T(p.beta), c, p.ldc);
     return;
   }
   auto options = at::TensorOptions().dtype(c10::CppTypeToScalarType<T>::value);
@@ -55,7 +59,7 @@ void product(const Product& p, bool ta, bool tb, bool has_blas) {
     return t;
   };
   at::Tensor out = view(c, p.m, p.n, p.ldc, false);
-  at::mm_out(out, view(a, p.m, p.k, p.lda, ta), view(b, p.k, p.n, p.ldb, tb));
+  at::addmm_out(out, out, view(a, p.m, p.k, p.lda, ta), view(b, p.k, p.n, p.ldb, tb), p.beta, 1);
 }
 
 template <typename T>
@@ -66,13 +70,17 @@ void products(const Product* list, int64_t count, bool ta, bool tb, bool has_bla
   const int64_t grain = work < 2e5 ? count : 1;
   at::parallel_for(0, count, grain, [&](int64_t begin, int64_t end) {
     at::AutoGradMode off(false);
+    // One thread a product, also where the pool has nobody else to wake: the bits must not depend on it.
+    const int one = 1, threads = mkl_set_num_threads_local ? mkl_set_num_threads_local(&one) : 0;
     for (int64_t i = begin; i < end; i++) {
       const Product& p = list[i];
+      if (p.k == 0 && p.beta != 0) continue;
       if (p.m > 0 && p.n > 0 && p.k > 0)
         product<T>(p, ta, tb, has_blas);
       else
         for (int row = 0; row < p.m; row++) std::memset(static_cast<T*>(p.c) + int64_t(row) * p.ldc, 0, p.n * sizeof(T));
     }
+    if (mkl_set_num_threads_local) mkl_set_num_threads_local(&threads);
   });
 }
 

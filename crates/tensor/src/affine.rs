@@ -3,11 +3,12 @@
 use std::ffi::CStr;
 
 use coarsen_sparse::Act;
-use tch::{Tensor, no_grad};
+use tch::{Device, Tensor, no_grad};
 
 use crate::autograd::{Function, record};
-use crate::epilogue::{Gate, bias_act, composed};
-use crate::view::{by_kind, on_host};
+use crate::blocked::{self, Gradients, Term};
+use crate::epilogue::composed;
+use crate::view::{Dense, Real, by_kind, filled, fresh, on_host};
 
 /// `act(Σ_t x_t W_tᵀ + b)`: an affine map, or the sum of several of different inputs.
 ///
@@ -36,27 +37,67 @@ pub fn affine(terms: &[(&Tensor, &Tensor)], bias: Option<&Tensor>, act: Act) -> 
         if leading.len() == 1 { x.shallow_clone() } else { x.reshape([-1, x.size()[leading.len()]]) }
     };
     let x: Vec<Tensor> = terms.iter().map(|(x, _)| rows(x)).collect();
-    let y = no_grad(|| {
-        let mut y = x[0].mm(&weight.tr());
-        for (x, (_, w)) in x.iter().zip(terms).skip(1) {
-            let _ = y.addmm_(x, &w.tr());
-        }
-        by_kind!(y.kind(), T => bias_act::<T>(&mut y, bias, act));
-        y
-    });
+    let y = no_grad(|| by_kind!(weight.kind(), T => forward::<T>(&x, terms, bias, act)));
     let inputs: Vec<&Tensor> = x.iter().zip(terms).flat_map(|(x, (_, w))| [x, *w]).chain(bias).collect();
     let saved = Affine {
         terms: x.iter().zip(terms).map(|(x, (_, w))| (x.shallow_clone(), w.shallow_clone())).collect(),
-        gate: Gate::of(act, &y),
+        act,
+        y: (act != Act::Identity).then(|| y.shallow_clone()),
     };
     let y = record(&inputs, y, saved);
     if leading.len() == 1 { y } else { y.view([leading, &[outputs]].concat().as_slice()) }
 }
 
+fn forward<T: Real>(x: &[Tensor], terms: &[(&Tensor, &Tensor)], bias: Option<&Tensor>, act: Act) -> Tensor {
+    let held: Vec<_> = x.iter().zip(terms).map(|(x, (_, w))| (Dense::new(x), Dense::new(w))).collect();
+    let bias = bias.map(Dense::new);
+    let outputs = terms[0].1.size()[0];
+    filled(&[x[0].size()[0], outputs], |y| {
+        if !y.is_empty() {
+            let bias = bias.as_ref().map(Dense::slice::<T>);
+            blocked::forward(&borrowed(&held), outputs as usize, bias, act, y);
+        }
+    })
+}
+
+fn borrowed<T: Real>(held: &[(Dense, Dense)]) -> Vec<Term<'_, T>> {
+    held.iter().map(|(x, w)| Term { x: x.slice(), w: w.slice(), inputs: w.size()[1] as usize }).collect()
+}
+
 struct Affine {
     /// Input and weight of each.
     terms: Vec<(Tensor, Tensor)>,
-    gate: Gate,
+    act: Act,
+    /// The output, where the activation's slope depends on it.
+    y: Option<Tensor>,
+}
+
+impl Affine {
+    fn gradients<T: Real>(&self, grad: &Tensor, needs: &[bool]) -> Vec<Option<Tensor>> {
+        let held: Vec<_> = self.terms.iter().map(|(x, w)| (Dense::new(x), Dense::new(w))).collect();
+        let (grad, y) = (Dense::new(grad), self.y.as_ref().map(Dense::new));
+        let outputs = grad.size()[1];
+        let (of_terms, of_bias) = needs.split_at(2 * self.terms.len());
+        let shapes = self.terms.iter().flat_map(|(x, w)| [x.size(), w.size()]).chain(of_bias.first().map(|_| vec![outputs]));
+        let new = |(shape, needed): (Vec<i64>, &bool)| {
+            let options = (T::KIND, Device::Cpu);
+            // Without rows nothing is written, and the sums over none are 0.
+            needed.then(|| if grad.numel() > 0 { Tensor::empty(shape, options) } else { Tensor::zeros(shape, options) })
+        };
+        let mut result: Vec<Option<Tensor>> = shapes.zip(needs).map(new).collect();
+        if grad.numel() > 0 {
+            let (pairs, bias) = result.split_at_mut(of_terms.len());
+            let mut slices = pairs.iter_mut().map(|t| t.as_mut().map(fresh::<T>));
+            let mut terms = Vec::new();
+            while let (Some(x), Some(w)) = (slices.next(), slices.next()) {
+                terms.push((x, w));
+            }
+            let bias = bias.first_mut().and_then(|t| t.as_mut().map(fresh::<T>));
+            let gate = (self.act, y.as_ref().map(Dense::slice::<T>));
+            blocked::backward(&borrowed(&held), outputs as usize, gate, grad.slice::<T>(), Gradients { terms, bias });
+        }
+        result
+    }
 }
 
 impl Function for Affine {
@@ -64,17 +105,7 @@ impl Function for Affine {
 
     fn backward(&self, grads: &[Option<Tensor>], needs: &[bool]) -> Vec<Option<Tensor>> {
         let Some(grad) = &grads[0] else { return needs.iter().map(|_| None).collect() };
-        let (of_terms, of_bias) = needs.split_at(2 * self.terms.len());
-        let (before, bias) = self.gate.backward(grad, of_bias == [true]);
-        let pairs = self.terms.iter().zip(of_terms.chunks_exact(2));
-        let products = pairs.flat_map(|((x, w), needs)| {
-            [needs[0].then(|| before.mm(w)), needs[1].then(|| before.tr().mm(x))]
-        });
-        let mut result: Vec<_> = products.collect();
-        if !of_bias.is_empty() {
-            result.push(bias);
-        }
-        result
+        by_kind!(grad.kind(), T => self.gradients::<T>(grad, needs))
     }
 }
 

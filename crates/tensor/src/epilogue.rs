@@ -4,23 +4,9 @@ use coarsen_sparse::{Act, rows};
 use tch::Tensor;
 
 use crate::executor::TorchPool;
-use crate::view::{Dense, Real, by_kind, filled, filled_beside, in_place};
+use crate::view::{Dense, Real, by_kind, filled, filled_beside};
 
-/// `act(y + bias)`, in the memory of `y`, which nobody else holds.
-///
-/// # Shapes
-///
-/// `y: [n, width]`, contiguous; `bias: [width]`.
-pub(crate) fn bias_act<T: Real>(y: &mut Tensor, bias: Option<&Tensor>, act: Act) {
-    if bias.is_none() && act == Act::Identity {
-        return;
-    }
-    let (width, bias) = (width(y), bias.map(Dense::new));
-    let bias = bias.as_ref().map(Dense::slice::<T>);
-    in_place(y, |y: &mut [T]| rows::bias_act(&TorchPool, width, bias, act, y));
-}
-
-/// The same by operations of LibTorch, recorded by them.
+/// `act(y + bias)` by operations of LibTorch, recorded by them.
 pub(crate) fn composed(y: Tensor, bias: Option<&Tensor>, act: Act) -> Tensor {
     let y = match bias {
         Some(bias) => y + bias,

@@ -51,6 +51,7 @@ pub mod affine;
 pub mod assignment;
 pub mod autograd;
 pub mod batch_norm;
+mod blocked;
 mod coarsen;
 pub mod collate;
 mod epilogue;

@@ -39,6 +39,7 @@ struct Call {
     lda: c_int,
     ldb: c_int,
     ldc: c_int,
+    beta: f64,
     a: *const c_void,
     b: *const c_void,
     c: *mut c_void,
@@ -58,9 +59,61 @@ unsafe extern "C" {
     ) -> c_int;
 }
 
-/// A new tensor of `shape`, every number of which is written by one of `count` products.
+/// The product of two row-major matrices without gaps between their rows, by one thread: `C = op(A) op(B)`, added to what is in
+/// `C` with `beta` 1, in place of it with 0.
 ///
-/// The products run side by side in LibTorch's pool, each by one thread of LibTorch's own BLAS.
+/// # Shapes
+///
+/// `op(A): [m, k]`, `op(B): [k, n]`, `c: [m, n]`.
+pub(crate) fn multiply<T: Real>(flip: Flip, [m, n, k]: [usize; 3], a: &[T], b: &[T], beta: f64, c: &mut [T]) {
+    assert_eq!((a.len(), b.len(), c.len()), (m * k, k * n, m * n), "matrices of one product");
+    let call = Call::new(flip, [m, n, k], beta, a.as_ptr(), b.as_ptr(), c.as_mut_ptr());
+    // SAFETY: the lengths were checked just now, and the slices live through the call.
+    unsafe { run::<T>(&[call], flip) };
+}
+
+impl Call {
+    fn new<T>(flip: Flip, [m, n, k]: [usize; 3], beta: f64, a: *const T, b: *const T, c: *mut T) -> Self {
+        let size = |n: usize| c_int::try_from(n).expect("a side of a matrix is counted in 31 bits");
+        Self {
+            m: size(m),
+            n: size(n),
+            k: size(k),
+            lda: size(if flip == Flip::Left { m } else { k }).max(1),
+            ldb: size(if flip == Flip::Right { k } else { n }).max(1),
+            ldc: size(n).max(1),
+            beta,
+            a: a.cast(),
+            b: b.cast(),
+            c: c.cast(),
+        }
+    }
+}
+
+/// Runs the products side by side in LibTorch's pool, each by one thread of LibTorch's own BLAS.
+///
+/// # Safety
+///
+/// Each call's pointers hold matrices of `T` of its sizes, and no output overlaps another or an input.
+unsafe fn run<T: Real>(calls: &[Call], flip: Flip) {
+    let mut message = [0u8; MESSAGE];
+    // SAFETY: the caller's promise; `message` has `MESSAGE` bytes.
+    let failed = unsafe {
+        coarsen_products(
+            calls.as_ptr(),
+            calls.len() as i64,
+            flip == Flip::Left,
+            flip == Flip::Right,
+            T::KIND == tch::Kind::Double,
+            message.as_mut_ptr().cast(),
+            MESSAGE,
+        )
+    };
+    let text = CStr::from_bytes_until_nul(&message).unwrap_or(c"unknown error");
+    assert!(failed == 0, "LibTorch refused a matrix product: {}", text.to_string_lossy());
+}
+
+/// A new tensor of `shape`, every number of which is written by one of `count` products.
 pub(crate) fn products<T: Real>(
     a: &Tensor,
     b: &Tensor,
@@ -76,40 +129,16 @@ pub(crate) fn products<T: Real>(
         let calls: Vec<Call> = (0..count)
             .map(|i| {
                 let p = product(i);
-                written += p.m * p.n;
-                let (a, b) =
-                    (&a[p.a as usize..][..(p.m * p.k) as usize], &b[p.b as usize..][..(p.k * p.n) as usize]);
-                assert!((p.c + p.m * p.n) as usize <= room, "the products stay inside the output");
-                let size = |n: i64| c_int::try_from(n).expect("a side of a matrix is counted in 31 bits");
-                Call {
-                    m: size(p.m),
-                    n: size(p.n),
-                    k: size(p.k),
-                    lda: size(if flip == Flip::Left { p.m } else { p.k }).max(1),
-                    ldb: size(if flip == Flip::Right { p.k } else { p.n }).max(1),
-                    ldc: size(p.n).max(1),
-                    a: a.as_ptr().cast(),
-                    b: b.as_ptr().cast(),
-                    c: start.wrapping_add(p.c as usize).cast(),
-                }
+                let [m, n, k, a_at, b_at, c_at] = [p.m, p.n, p.k, p.a, p.b, p.c].map(|x| x as usize);
+                let (a, b) = (&a[a_at..][..m * k], &b[b_at..][..k * n]);
+                assert!(c_at + m * n <= room, "the products stay inside the output");
+                written += m * n;
+                Call::new(flip, [m, n, k], 0.0, a.as_ptr(), b.as_ptr(), start.wrapping_add(c_at))
             })
             .collect();
-        assert_eq!(written as usize, room, "the products cover the output");
-        let mut message = [0u8; MESSAGE];
+        assert_eq!(written, room, "the products cover the output");
         // SAFETY: every call reads within the slices taken above and writes within `out`, as checked there; `a`, `b` and
         // `out` live through the call. The outputs of this crate's callers do not overlap, so each has one writer.
-        let failed = unsafe {
-            coarsen_products(
-                calls.as_ptr(),
-                count as i64,
-                flip == Flip::Left,
-                flip == Flip::Right,
-                T::KIND == tch::Kind::Double,
-                message.as_mut_ptr().cast(),
-                MESSAGE,
-            )
-        };
-        let text = CStr::from_bytes_until_nul(&message).unwrap_or(c"unknown error");
-        assert!(failed == 0, "LibTorch refused a matrix product: {}", text.to_string_lossy());
+        unsafe { run::<T>(&calls, flip) };
     })
 }

@@ -110,17 +110,16 @@ pub(crate) fn filled_beside<T: Real>(
     (one, other.expect("made by the closure"))
 }
 
-/// Changes the numbers of a contiguous CPU tensor where they are. The caller has just made it: nobody else holds its memory.
-pub(crate) fn in_place<T: Real>(t: &mut Tensor, change: impl FnOnce(&mut [T])) {
-    assert!(
-        t.is_contiguous() && t.kind() == T::KIND && t.device() == Device::Cpu,
-        "a fresh contiguous CPU tensor"
-    );
+/// The numbers of a contiguous CPU tensor that the caller has just made, to be written: nobody else holds its memory.
+pub(crate) fn fresh<T: Real>(t: &mut Tensor) -> &mut [T] {
+    assert!(t.is_contiguous() && t.kind() == T::KIND && t.device() == Device::Cpu, "a new contiguous CPU tensor");
     let length = t.numel();
-    if length > 0 {
-        // SAFETY: contiguous CPU memory of `length` elements of kind `T`; the caller vouches that it is the only holder.
-        change(unsafe { slice::from_raw_parts_mut(t.data_ptr().cast::<T>(), length) });
+    if length == 0 {
+        return &mut [];
     }
+    // SAFETY: contiguous CPU memory of `length` elements of kind `T`; the caller vouches that it is the only holder, and the
+    // borrow of the tensor lasts as long as the slice.
+    unsafe { slice::from_raw_parts_mut(t.data_ptr().cast::<T>(), length) }
 }
 
 /// The numbers of an integer tensor, copied to the host.
