@@ -70,7 +70,16 @@ impl Mlp {
     ///
     /// Time O(rows · Σ widths · next widths).
     pub fn forward(&self, x: &Tensor, mask: Option<&Tensor>, ctx: Ctx) -> Tensor {
-        self.layers_from(0, x.shallow_clone(), mask, ctx)
+        self.activated(x, mask, Activation::Identity, ctx)
+    }
+
+    /// The output behind one more activation.
+    ///
+    /// # Shapes
+    ///
+    /// As [`forward`](Self::forward).
+    pub fn activated(&self, x: &Tensor, mask: Option<&Tensor>, act: Activation, ctx: Ctx) -> Tensor {
+        self.layers_from(0, x.shallow_clone(), mask, act, ctx)
     }
 
     /// The first layer, for callers that propagate between its product and its bias.
@@ -78,26 +87,33 @@ impl Mlp {
         &self.layers[0]
     }
 
-    /// What follows the first layer.
+    /// What follows the first layer, and one more activation.
     ///
     /// # Shapes
     ///
     /// `y`: `[…, width of the first layer's output]` → `[…, out]`; `mask` as for [`forward`](Self::forward).
-    pub fn after_first(&self, y: Tensor, mask: Option<&Tensor>, ctx: Ctx) -> Tensor {
+    pub fn after_first(&self, y: Tensor, mask: Option<&Tensor>, act: Activation, ctx: Ctx) -> Tensor {
         if self.layers.len() == 1 {
-            return y;
+            return act.apply(&y);
         }
         let x = match self.norms.first() {
             Some(norm) => norm.activated(&y, mask, self.activation, ctx),
             None => self.activation.apply(&y),
         };
-        self.layers_from(1, x, mask, ctx)
+        self.layers_from(1, x, mask, act, ctx)
     }
 
-    fn layers_from(&self, start: usize, x: Tensor, mask: Option<&Tensor>, ctx: Ctx) -> Tensor {
+    fn layers_from(
+        &self,
+        start: usize,
+        x: Tensor,
+        mask: Option<&Tensor>,
+        act: Activation,
+        ctx: Ctx,
+    ) -> Tensor {
         let last = self.layers.len() - 1;
         (start..).zip(&self.layers[start..]).fold(x, |x, (i, layer)| match self.norms.get(i) {
-            _ if i == last => layer.forward(&x),
+            _ if i == last => layer.activated(&x, act),
             Some(norm) => norm.activated(&layer.forward(&x), mask, self.activation, ctx),
             None => layer.activated(&x, self.activation),
         })

@@ -78,11 +78,17 @@ impl Affine {
         let (grad, y) = (Dense::new(grad), self.y.as_ref().map(Dense::new));
         let outputs = grad.size()[1];
         let (of_terms, of_bias) = needs.split_at(2 * self.terms.len());
-        let shapes = self.terms.iter().flat_map(|(x, w)| [x.size(), w.size()]).chain(of_bias.first().map(|_| vec![outputs]));
+        let shapes = self
+            .terms
+            .iter()
+            .flat_map(|(x, w)| [x.size(), w.size()])
+            .chain(of_bias.first().map(|_| vec![outputs]));
         let new = |(shape, needed): (Vec<i64>, &bool)| {
             let options = (T::KIND, Device::Cpu);
             // Without rows nothing is written, and the sums over none are 0.
-            needed.then(|| if grad.numel() > 0 { Tensor::empty(shape, options) } else { Tensor::zeros(shape, options) })
+            needed.then(|| {
+                if grad.numel() > 0 { Tensor::empty(shape, options) } else { Tensor::zeros(shape, options) }
+            })
         };
         let mut result: Vec<Option<Tensor>> = shapes.zip(needs).map(new).collect();
         if grad.numel() > 0 {
@@ -94,7 +100,13 @@ impl Affine {
             }
             let bias = bias.first_mut().and_then(|t| t.as_mut().map(fresh::<T>));
             let gate = (self.act, y.as_ref().map(Dense::slice::<T>));
-            blocked::backward(&borrowed(&held), outputs as usize, gate, grad.slice::<T>(), Gradients { terms, bias });
+            blocked::backward(
+                &borrowed(&held),
+                outputs as usize,
+                gate,
+                grad.slice::<T>(),
+                Gradients { terms, bias },
+            );
         }
         result
     }

@@ -34,7 +34,13 @@ fn block(n: usize) -> usize {
 /// # Shapes
 ///
 /// `y: [n, outputs]`, `bias: [outputs]`.
-pub(crate) fn forward<T: Real>(terms: &[Term<'_, T>], outputs: usize, bias: Option<&[T]>, act: Act, y: &mut [T]) {
+pub(crate) fn forward<T: Real>(
+    terms: &[Term<'_, T>],
+    outputs: usize,
+    bias: Option<&[T]>,
+    act: Act,
+    y: &mut [T],
+) {
     let rows_of_block = block(y.len() / outputs);
     side_by_side(y.chunks_mut(rows_of_block * outputs), |b, y| {
         let n = y.len() / outputs;
@@ -72,7 +78,8 @@ pub(crate) fn backward<T: Real>(
     let (rows_of_block, blocks) = (block(n), n.div_ceil(block(n)));
     let Gradients { terms: of_terms, bias } = out;
     // What each block adds to the weights' gradients and to the bias', one block after the other.
-    let widths = || of_terms.iter().zip(terms).map(|((_, w), t)| if w.is_some() { outputs * t.inputs } else { 0 });
+    let widths =
+        || of_terms.iter().zip(terms).map(|((_, w), t)| if w.is_some() { outputs * t.inputs } else { 0 });
     let of_bias = if bias.is_some() { outputs } else { 0 };
     let share: usize = widths().sum::<usize>() + of_bias;
     let starts: Vec<usize> = widths().scan(0, |at, width| Some(std::mem::replace(at, *at + width))).collect();
@@ -87,8 +94,10 @@ pub(crate) fn backward<T: Real>(
     let pieces = (0..blocks).map(|_| {
         let (head, tail) = std::mem::take(&mut rest).split_at_mut(share);
         rest = tail;
-        let x: Vec<Option<&mut [T]>> =
-            inputs.iter_mut().map(|x| x.as_mut().map(|x| x.next().expect("a piece for each block"))).collect();
+        let x: Vec<Option<&mut [T]>> = inputs
+            .iter_mut()
+            .map(|x| x.as_mut().map(|x| x.next().expect("a piece for each block")))
+            .collect();
         (x, head)
     });
     side_by_side(pieces, |b, (dx, share)| {
@@ -100,7 +109,15 @@ pub(crate) fn backward<T: Real>(
         let mut gated = Vec::new();
         let before = if let Some(y) = y {
             gated.resize(grad.len(), T::real(0.0));
-            rows::act_backward(&Serial, outputs, act, &y[from * outputs..][..n * outputs], grad, &mut gated, bias_share);
+            rows::act_backward(
+                &Serial,
+                outputs,
+                act,
+                &y[from * outputs..][..n * outputs],
+                grad,
+                &mut gated,
+                bias_share,
+            );
             &gated
         } else {
             if let Some(sums) = bias_share {

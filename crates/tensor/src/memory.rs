@@ -8,6 +8,9 @@ const KEPT: i32 = i32::MAX;
 /// Bytes the heap grows by, at least.
 const STEP: i32 = 16 << 20;
 
+// `M_MXFAST` 0: glibc joins all its small free blocks whenever a large one is freed, which here is all the time; without the
+// lists of small blocks (each thread has another) there is nothing to join.
+
 /// Asks the C library to keep the memory that tensors free, for the whole process.
 ///
 /// LibTorch takes the memory of CPU tensors from the C library, and glibc by default gives large blocks back to the system when
@@ -18,9 +21,12 @@ const STEP: i32 = 16 << 20;
 /// Other C libraries than glibc are left as they are.
 pub fn keep_freed_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    for (parameter, value) in
-        [(libc::M_MMAP_THRESHOLD, MAPPED), (libc::M_TRIM_THRESHOLD, KEPT), (libc::M_TOP_PAD, STEP)]
-    {
+    for (parameter, value) in [
+        (libc::M_MMAP_THRESHOLD, MAPPED),
+        (libc::M_TRIM_THRESHOLD, KEPT),
+        (libc::M_TOP_PAD, STEP),
+        (libc::M_MXFAST, 0),
+    ] {
         // SAFETY: sets a number inside the allocator under its own lock; a value that it refuses changes nothing.
         unsafe { libc::mallopt(parameter, value) };
     }

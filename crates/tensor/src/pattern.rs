@@ -130,7 +130,10 @@ impl Pattern {
 
     fn scaled<T: Real>(&self, norm: Norm) -> Tensor {
         let csr = self.csr();
-        let scale: Vec<f64> = (0..csr.rows()).map(|i| norm.scale(csr.range(i).len() as f64)).collect();
+        let degrees = csr.row_ptr().windows(2).map(|ends| (ends[1] - ends[0]) as usize);
+        let largest = degrees.clone().max().unwrap_or(0);
+        let of_degree: Vec<f64> = (0..=largest).map(|degree| norm.scale(degree as f64)).collect();
+        let scale: Vec<f64> = degrees.map(|degree| of_degree[degree]).collect();
         let both_sides = matches!(norm, Norm::Symmetric { .. });
         filled(&[self.edges()], |weight: &mut [T]| {
             for (i, &own) in scale.iter().enumerate() {

@@ -1,9 +1,10 @@
 //! The best nodes of each graph.
 
-use tch::Tensor;
+use coarsen_sparse::segment;
+use tch::{Device, Tensor};
 
 use crate::segments::Segments;
-use crate::view::reals;
+use crate::view::{Dense, by_kind, reals};
 
 /// The best nodes of each graph: graph by graph, in each by falling score; of equal scores the lower index first.
 ///
@@ -18,20 +19,11 @@ use crate::view::reals;
 ///
 /// Time `O(N + K log K)`; reads the scores back to the host.
 pub fn top_k(score: &Tensor, graphs: &Segments, count: impl Fn(usize) -> usize) -> Tensor {
-    let value = reals(score);
-    let mut kept = Vec::new();
-    for ends in graphs.ptr().windows(2) {
-        let mut node: Vec<u32> = (ends[0]..ends[1]).collect();
-        let k = count(node.len()).min(node.len());
-        let better = |i: &u32, j: &u32| value[*j as usize].total_cmp(&value[*i as usize]).then(i.cmp(j));
-        if k < node.len() {
-            node.select_nth_unstable_by(k, better);
-            node.truncate(k);
-        }
-        node.sort_unstable_by(better);
-        kept.extend(node.into_iter().map(i64::from));
-    }
-    Tensor::from_slice(&kept).to_device(score.device())
+    let device = score.device();
+    let score = score.to_device(Device::Cpu);
+    let kept =
+        by_kind!(score.kind(), T => segment::top(graphs.ptr(), Dense::new(&score).slice::<T>(), count));
+    Tensor::from_slice(&kept.into_iter().map(i64::from).collect::<Vec<_>>()).to_device(device)
 }
 
 /// The nodes of each graph whose score is above the graph's threshold, in index order.

@@ -112,7 +112,10 @@ pub(crate) fn filled_beside<T: Real>(
 
 /// The numbers of a contiguous CPU tensor that the caller has just made, to be written: nobody else holds its memory.
 pub(crate) fn fresh<T: Real>(t: &mut Tensor) -> &mut [T] {
-    assert!(t.is_contiguous() && t.kind() == T::KIND && t.device() == Device::Cpu, "a new contiguous CPU tensor");
+    assert!(
+        t.is_contiguous() && t.kind() == T::KIND && t.device() == Device::Cpu,
+        "a new contiguous CPU tensor"
+    );
     let length = t.numel();
     if length == 0 {
         return &mut [];

@@ -134,13 +134,17 @@ impl Config for GinConfig {
 
 impl Conv for Gin {
     fn forward(&self, g: &Level, ctx: Ctx) -> Tensor {
+        self.activated(g, Activation::Identity, ctx)
+    }
+
+    fn activated(&self, g: &Level, act: Activation, ctx: Ctx) -> Tensor {
         let adj = g.adj.with_self_loops(self.loops);
         let sum = |x: &Tensor| self.eps.with_neighbours(&adj, x); // eq. 4.1
         let first = self.mlp.first();
         let y = if sending(&g.x, first.out_features()) == Ordering::Greater {
-            self.mlp.after_first(first.shift(sum(&first.multiply(&g.x))), g.mask(), ctx)
+            self.mlp.after_first(first.shift(sum(&first.multiply(&g.x))), g.mask(), act, ctx)
         } else {
-            self.mlp.forward(&sum(&g.x), g.mask(), ctx)
+            self.mlp.activated(&sum(&g.x), g.mask(), act, ctx)
         };
         g.mask_rows(y)
     }
