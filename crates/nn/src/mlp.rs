@@ -92,13 +92,13 @@ impl Mlp {
     /// # Shapes
     ///
     /// `y`: `[…, width of the first layer's output]` → `[…, out]`; `mask` as for [`forward`](Self::forward).
-    pub fn after_first(&self, y: Tensor, mask: Option<&Tensor>, act: Activation, ctx: Ctx) -> Tensor {
+    pub fn after_first(&self, y: &Tensor, mask: Option<&Tensor>, act: Activation, ctx: Ctx) -> Tensor {
         if self.layers.len() == 1 {
-            return act.apply(&y);
+            return act.apply(y);
         }
         let x = match self.norms.first() {
-            Some(norm) => norm.activated(&y, mask, self.activation, ctx),
-            None => self.activation.apply(&y),
+            Some(norm) => norm.activated(y, mask, self.activation, ctx),
+            None => self.activation.apply(y),
         };
         self.layers_from(1, x, mask, act, ctx)
     }

@@ -54,11 +54,13 @@ pub(crate) fn forward<T: Real>(
     });
 }
 
-/// The gradients asked for: of each input, of each weight, of the bias.
+/// The gradients asked for.
 pub(crate) struct Gradients<'a, T> {
-    /// `[n, inputs]` and `[outputs, inputs]` of each term.
-    pub(crate) terms: Vec<(Option<&'a mut [T]>, Option<&'a mut [T]>)>,
-    /// `[outputs]`.
+    /// Of each term's input, `[n, inputs]`.
+    pub(crate) inputs: Vec<Option<&'a mut [T]>>,
+    /// Of each term's weights, `[outputs, inputs]`.
+    pub(crate) weights: Vec<Option<&'a mut [T]>>,
+    /// Of the bias, `[outputs]`.
     pub(crate) bias: Option<&'a mut [T]>,
 }
 
@@ -75,84 +77,84 @@ pub(crate) fn backward<T: Real>(
     out: Gradients<'_, T>,
 ) {
     let n = grad.len() / outputs;
-    let (rows_of_block, blocks) = (block(n), n.div_ceil(block(n)));
-    let Gradients { terms: of_terms, bias } = out;
-    // What each block adds to the weights' gradients and to the bias', one block after the other.
-    let widths =
-        || of_terms.iter().zip(terms).map(|((_, w), t)| if w.is_some() { outputs * t.inputs } else { 0 });
-    let of_bias = if bias.is_some() { outputs } else { 0 };
-    let share: usize = widths().sum::<usize>() + of_bias;
-    let starts: Vec<usize> = widths().scan(0, |at, width| Some(std::mem::replace(at, *at + width))).collect();
-    let mut shares = vec![T::real(0.0); blocks * share];
-    let (mut inputs, mut weights) = (Vec::new(), Vec::new());
-    for ((x, w), term) in of_terms.into_iter().zip(terms) {
-        inputs.push(x.map(|x| x.chunks_mut(rows_of_block * term.inputs)));
-        weights.push(w);
+    let (size, Gradients { inputs, mut weights, bias }) = (block(n), out);
+    let mut of_blocks: Vec<Vec<Option<&mut [T]>>> = (0..n.div_ceil(size)).map(|_| Vec::new()).collect();
+    for (dx, term) in inputs.into_iter().zip(terms) {
+        let mut pieces = dx.map(|dx| dx.chunks_mut(size * term.inputs));
+        for of_block in &mut of_blocks {
+            of_block.push(pieces.as_mut().and_then(Iterator::next));
+        }
     }
-    let wanted: Vec<bool> = weights.iter().map(Option::is_some).collect();
-    let mut rest = shares.as_mut_slice();
-    let pieces = (0..blocks).map(|_| {
-        let (head, tail) = std::mem::take(&mut rest).split_at_mut(share);
-        rest = tail;
-        let x: Vec<Option<&mut [T]>> = inputs
-            .iter_mut()
-            .map(|x| x.as_mut().map(|x| x.next().expect("a piece for each block")))
-            .collect();
-        (x, head)
-    });
-    side_by_side(pieces, |b, (dx, share)| {
-        let from = b * rows_of_block;
-        let n = rows_of_block.min(n - from);
-        let grad = &grad[from * outputs..][..n * outputs];
-        let (share, bias_share) = share.split_at_mut(share.len() - of_bias);
-        let bias_share = (of_bias > 0).then_some(bias_share);
+    // What a block adds to the gradients of the weights and of the bias: these many numbers each, one after the other.
+    let mut parts: Vec<usize> = weights.iter().map(|w| w.as_ref().map_or(0, |w| w.len())).collect();
+    parts.push(bias.as_ref().map_or(0, |bias| bias.len()));
+    let share = parts.iter().sum::<usize>().max(1);
+    let mut shares = vec![T::real(0.0); of_blocks.len() * share];
+
+    side_by_side(of_blocks.into_iter().zip(shares.chunks_exact_mut(share)), |b, (dx, share)| {
+        let rows = b * size..n.min((b + 1) * size);
+        let grad = &grad[rows.start * outputs..rows.end * outputs];
+        let y = y.map(|y| &y[rows.start * outputs..rows.end * outputs]);
+        let mut places = cut(share, &parts);
+        let of_bias = places.pop().filter(|place| !place.is_empty());
         let mut gated = Vec::new();
-        let before = if let Some(y) = y {
-            gated.resize(grad.len(), T::real(0.0));
-            rows::act_backward(
-                &Serial,
-                outputs,
-                act,
-                &y[from * outputs..][..n * outputs],
-                grad,
-                &mut gated,
-                bias_share,
-            );
-            &gated
-        } else {
-            if let Some(sums) = bias_share {
-                rows::column_sums(&Serial, outputs, grad, sums);
-            }
-            grad
-        };
-        for (t, (term, dx)) in terms.iter().zip(dx).enumerate() {
-            let sizes = [n, term.inputs, outputs];
+        let before = gate(outputs, act, y, grad, &mut gated, of_bias);
+        for ((term, dx), dw) in terms.iter().zip(dx).zip(places) {
             if let Some(dx) = dx {
-                multiply(Flip::Neither, sizes, before, term.w, 0.0, dx);
+                multiply(Flip::Neither, [rows.len(), term.inputs, outputs], before, term.w, 0.0, dx);
             }
-            if wanted[t] {
-                let x = &term.x[from * term.inputs..][..n * term.inputs];
-                let dw = &mut share[starts[t]..][..outputs * term.inputs];
-                multiply(Flip::Left, [outputs, term.inputs, n], before, x, 0.0, dw);
+            if !dw.is_empty() {
+                let x = &term.x[rows.start * term.inputs..rows.end * term.inputs];
+                multiply(Flip::Left, [outputs, term.inputs, rows.len()], before, x, 0.0, dw);
             }
         }
     });
-    let sum = |out: &mut [T], start: usize| {
+
+    let mut outs: Vec<&mut [T]> = weights.iter_mut().map(|w| w.as_deref_mut().unwrap_or_default()).collect();
+    outs.push(bias.unwrap_or_default());
+    for out in &mut outs {
         out.fill(T::real(0.0));
-        for share in shares.chunks_exact(share.max(1)) {
-            for (out, &part) in out.iter_mut().zip(&share[start..]) {
-                *out += part;
+    }
+    for share in shares.chunks_exact_mut(share) {
+        for (out, part) in outs.iter_mut().zip(cut(share, &parts)) {
+            for (out, part) in out.iter_mut().zip(part) {
+                *out += *part;
             }
         }
-    };
-    for (weight, &start) in weights.into_iter().zip(&starts) {
-        if let Some(weight) = weight {
-            sum(weight, start);
+    }
+}
+
+/// The gradient before the activation, and its sum over the rows where that is asked for.
+fn gate<'a, T: Real>(
+    width: usize,
+    act: Act,
+    y: Option<&[T]>,
+    grad: &'a [T],
+    gated: &'a mut Vec<T>,
+    sums: Option<&mut [T]>,
+) -> &'a [T] {
+    match (y, sums) {
+        (Some(y), sums) => {
+            gated.resize(grad.len(), T::real(0.0));
+            rows::act_backward(&Serial, width, act, y, grad, gated, sums);
+            gated
         }
+        (None, Some(sums)) => {
+            rows::column_sums(&Serial, width, grad, sums);
+            grad
+        }
+        (None, None) => grad,
     }
-    if let Some(bias) = bias {
-        sum(bias, share - of_bias);
-    }
+}
+
+/// Consecutive parts of these lengths.
+fn cut<'a, T>(mut x: &'a mut [T], lengths: &[usize]) -> Vec<&'a mut [T]> {
+    let part = |&length: &usize| {
+        let (head, tail) = std::mem::take(&mut x).split_at_mut(length);
+        x = tail;
+        head
+    };
+    lengths.iter().map(part).collect()
 }
 
 /// Hands each piece, with its number, to `body` once, in LibTorch's pool.

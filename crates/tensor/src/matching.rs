@@ -33,7 +33,9 @@ pub fn matching(pattern: &Pattern, seed: u64) -> Vec<u32> {
         let topology = Topology { row_ptr: &row_ptr, col: &col };
         let of_graph = &mut cluster[nodes];
         let clusters = matching_into(&topology, None, seed, of_graph, &mut work) as u32;
-        of_graph.iter_mut().for_each(|c| *c += first);
+        for c in of_graph {
+            *c += first;
+        }
         first += clusters;
     }
     cluster

@@ -21,7 +21,15 @@ pub struct Pattern {
     graphs: Arc<Segments>,
     looped: OnceLock<Looped>,
     loopless: OnceLock<Loopless>,
-    norms: Mutex<Vec<(Norm, (Kind, Device), Tensor)>>,
+    norms: Mutex<Vec<UnitWeights>>,
+}
+
+/// The weights `[E]` that unit edges get from a normalisation.
+#[derive(Debug)]
+struct UnitWeights {
+    norm: Norm,
+    options: (Kind, Device),
+    weight: Tensor,
 }
 
 /// The pattern with every self-loop present.
@@ -120,11 +128,11 @@ impl Pattern {
     /// A degree of 0 that no floor lifts scales by 0.
     pub(crate) fn unit_weights(&self, norm: Norm, options: (Kind, Device)) -> Tensor {
         let mut made = self.norms.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((.., weight)) = made.iter().find(|(n, o, _)| *n == norm && *o == options) {
-            return weight.shallow_clone();
+        if let Some(found) = made.iter().find(|w| w.norm == norm && w.options == options) {
+            return found.weight.shallow_clone();
         }
         let weight = by_kind!(options.0, T => self.scaled::<T>(norm)).to_device(options.1);
-        made.push((norm, options, weight.shallow_clone()));
+        made.push(UnitWeights { norm, options, weight: weight.shallow_clone() });
         weight
     }
 

@@ -142,7 +142,7 @@ impl Conv for Gin {
         let sum = |x: &Tensor| self.eps.with_neighbours(&adj, x); // eq. 4.1
         let first = self.mlp.first();
         let y = if sending(&g.x, first.out_features()) == Ordering::Greater {
-            self.mlp.after_first(first.shift(sum(&first.multiply(&g.x))), g.mask(), act, ctx)
+            self.mlp.after_first(&first.shift(sum(&first.multiply(&g.x))), g.mask(), act, ctx)
         } else {
             self.mlp.activated(&sum(&g.x), g.mask(), act, ctx)
         };

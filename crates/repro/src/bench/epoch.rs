@@ -201,7 +201,7 @@ fn infer(passes: u32, trained: &Trained, stepper: &Stepper, graphs: usize) -> In
         let mut inference = Inference { collated: Vec::new(), ready: Vec::new() };
         for _ in 0..passes {
             inference.collated.push(rate(&|| {
-                stepper.fixed(&all, |batches| batches.for_each(|batch| drop(answer(&batch))))
+                stepper.fixed(&all, |batches| batches.for_each(|batch| drop(answer(&batch))));
             }));
             inference.ready.push(rate(&|| there.iter().for_each(|batch| drop(answer(batch)))));
         }
