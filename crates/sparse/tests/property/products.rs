@@ -4,9 +4,11 @@ use crate::support::{
     Matrix, array, assert_close, at_edges, dense, inner, matrix, narrow, numbers, run, size, slopes, widen,
     width,
 };
+use coarsen_sparse::segment::NO_ROW;
 use coarsen_sparse::spgemm::multiply;
 use coarsen_sparse::{
-    Pattern, Product, Serial, row_sums, sddmm, spmm, spmm_mean, spmm_mean_backward, spmm_transposed,
+    Pattern, Product, Serial, row_sums, sddmm, spmm, spmm_max, spmm_max_backward, spmm_mean,
+    spmm_mean_backward, spmm_transposed,
 };
 use ndarray::Axis;
 use proptest::prelude::*;
@@ -84,6 +86,29 @@ proptest! {
         assert_close(&got, mean.dot(&array(cols, width, &x)), TIGHT);
         let got = run(cols * width, |exec, out| spmm_mean_backward(exec, &pattern, &g, width, out));
         assert_close(&got, mean.t().dot(&array(rows, width, &g)), TIGHT);
+    }
+
+    #[test]
+    fn spmm_max_takes_the_first_largest_and_its_gradient_goes_there((a, x, g, width) in operands()) {
+        let (rows, pattern) = (a.csr.rows(), Pattern::new(a.csr.clone()));
+        let (mut from, mut dx) = (vec![NO_ROW; rows * width], vec![0.0; x.len()]);
+        let want: Vec<f64> = (0..rows * width)
+            .map(|place| {
+                let (row, column) = (place / width, place % width);
+                let at = |col: u32| x[col as usize * width + column];
+                let best = a.csr.row(row).iter().copied().reduce(|best, col| if at(col) > at(best) { col } else { best });
+                if let Some(best) = best {
+                    from[place] = best;
+                    dx[best as usize * width + column] += g[place];
+                }
+                best.map_or(0.0, at)
+            })
+            .collect();
+        let mut argmax = vec![7; from.len()];
+        let y = run(want.len(), |exec, y| spmm_max(exec, &a.csr, &x, width, y, &mut vec![7; from.len()]));
+        spmm_max(&Serial, &a.csr, &x, width, &mut vec![0.0; want.len()], &mut argmax);
+        prop_assert_eq!((y, &argmax), (want, &from));
+        assert_close(&run(dx.len(), |exec, out| spmm_max_backward(exec, &pattern, &g, &argmax, width, out)), dx, TIGHT);
     }
 
     #[test]

@@ -57,6 +57,20 @@ proptest! {
     }
 
     #[test]
+    fn contraction_keeps_the_edges_between_clusters(
+        (csr, cluster) in square().prop_flat_map(|csr| {
+            let n = csr.rows();
+            (Just(csr), prop::collection::vec(0..4_u32, n))
+        })
+    ) {
+        let coarse = csr.contracted(&cluster, 4);
+        let of = |node: u32| cluster[node as usize];
+        let between: BTreeSet<_> = csr.entries().map(|(i, j)| (of(i), of(j))).filter(|(c, d)| c != d).collect();
+        prop_assert_eq!(coarse.entries().collect::<Vec<_>>(), between.into_iter().collect::<Vec<_>>());
+        prop_assert_eq!(rebuilt(&coarse), Ok(coarse.clone()));
+    }
+
+    #[test]
     fn symmetric_structure_is_kept_once(csr in square()) {
         let both = csr.entries().flat_map(|(row, col)| [(row, col), (col, row)]).collect::<Vec<_>>();
         let pattern = Pattern::new(Csr::from_edges(csr.rows(), csr.cols(), both).unwrap());
