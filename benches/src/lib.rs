@@ -6,6 +6,7 @@
 //!
 //! | bench | measures |
 //! | --- | --- |
+//! | `kernels` | every kernel of `coarsen-sparse`, one thread |
 //! | `ops` | sparse products, coarsening, segment softmax, padding, collation |
 //! | `convs` | every row of `CONVS` |
 //! | `pools` | every row of `POOLS` |

@@ -80,7 +80,7 @@ pub(crate) fn backward<T: Real>(
     let (size, Gradients { inputs, mut weights, bias }) = (block(n), out);
     let mut of_blocks: Vec<Vec<Option<&mut [T]>>> = (0..n.div_ceil(size)).map(|_| Vec::new()).collect();
     for (dx, term) in inputs.into_iter().zip(terms) {
-        let mut pieces = dx.map(|dx| dx.chunks_mut(size * term.inputs));
+        let mut pieces = dx.map(|dx| dx.chunks_mut((size * term.inputs).max(1)));
         for of_block in &mut of_blocks {
             of_block.push(pieces.as_mut().and_then(Iterator::next));
         }
