@@ -1,10 +1,13 @@
 //! Largest value over the columns of a row: max aggregation and max pooling.
 
+use std::ops::Range;
+
 use crate::csr::Csr;
+use crate::lanes::{array, array_mut, strips};
 use crate::parallel::{Executor, Rows, over};
 use crate::pattern::Pattern;
 use crate::scalar::Scalar;
-use crate::segment::NO_ROW;
+use crate::segment::{Loop, NO_ROW, wide};
 
 /// `y_i = max_j x_j` over the columns `j` of row `i`, number by number, and the column each maximum came from; of equal ones
 /// the first.
@@ -44,26 +47,54 @@ pub fn spmm_max<T: Scalar>(
         |row| (ptr[row] as usize + row) * width,
         pieces,
         |rows, (y, argmax)| {
-            let outs = y.data.chunks_exact_mut(width).zip(argmax.data.chunks_exact_mut(width));
-            for (row, (y, argmax)) in rows.zip(outs) {
-                let Some((&first, rest)) = a.row(row).split_first() else {
-                    y.fill(T::ZERO);
-                    argmax.fill(NO_ROW);
-                    continue;
-                };
-                y.copy_from_slice(&x[first as usize * width..][..width]);
-                argmax.fill(first);
-                for &col in rest {
-                    let candidates = &x[col as usize * width..][..width];
-                    for ((y, argmax), &x) in y.iter_mut().zip(argmax.iter_mut()).zip(candidates) {
-                        let wins = (x > *y) | (x.is_nan() & !y.is_nan());
-                        *y = if wins { x } else { *y };
-                        *argmax = if wins { col } else { *argmax };
-                    }
-                }
-            }
+            wide(width, Largest { a, rows, x, y: y.data, argmax: argmax.data });
         },
     );
+}
+
+struct Largest<'a, T> {
+    a: &'a Csr,
+    rows: Range<usize>,
+    x: &'a [T],
+    y: &'a mut [T],
+    argmax: &'a mut [u32],
+}
+
+impl<T: Scalar> Loop for Largest<'_, T> {
+    #[inline(always)]
+    fn run(self, width: usize) {
+        let outs = self.y.chunks_exact_mut(width).zip(self.argmax.chunks_exact_mut(width));
+        for (row, (y, argmax)) in self.rows.zip(outs) {
+            let cols = self.a.row(row);
+            if cols.is_empty() {
+                y.fill(T::ZERO);
+                argmax.fill(NO_ROW);
+                continue;
+            }
+            strips!(width, at, N in [32, 8, 4, 1] => columns::<T, N>(cols, self.x, at, y, argmax));
+        }
+    }
+}
+
+/// The largest of columns `at..at + N` of the rows `cols` of `x`, and which they are.
+#[inline(always)]
+fn columns<T: Scalar, const N: usize>(cols: &[u32], x: &[T], at: usize, y: &mut [T], argmax: &mut [u32]) {
+    let width = y.len();
+    let row = |col: u32| array::<T, N>(&x[col as usize * width..][..width], at);
+    let Some((&first, rest)) = cols.split_first() else { return };
+    let (mut largest, mut winner) = (*row(first), [first; N]);
+    for &col in rest {
+        let values = row(col);
+        for lane in 0..N {
+            let (x, best) = (values[lane], largest[lane]);
+            // A NaN beats every number, and no NaN.
+            let wins = (x > best) | (x.is_nan() & !best.is_nan());
+            largest[lane] = if wins { x } else { best };
+            winner[lane] = if wins { col } else { winner[lane] };
+        }
+    }
+    *array_mut(y, at) = largest;
+    *array_mut(argmax, at) = winner;
 }
 
 /// Gradient of [`spmm_max`] for `x`: each number of `grad` goes to the column it came from.

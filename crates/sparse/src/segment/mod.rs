@@ -45,8 +45,8 @@ fn cost(ptr: &[u32], width: usize) -> impl Fn(usize) -> usize {
     move |segment| (ptr[segment] as usize + segment) * width
 }
 
-/// A loop over segments; what it calls is inlined.
-trait Loop {
+/// A loop over segments or rows; what it calls is inlined.
+pub(crate) trait Loop {
     fn run(self, width: usize);
 }
 
@@ -69,7 +69,7 @@ impl<L: Loop> WithSimd for Wide<L> {
     }
 }
 
-fn wide(width: usize, inner: impl Loop) {
+pub(crate) fn wide(width: usize, inner: impl Loop) {
     dispatch(Wide { width, inner });
 }
 
