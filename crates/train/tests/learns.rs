@@ -2,7 +2,7 @@
 
 use coarsen_eval::{Environment, Outcome, Record, Rule, Run};
 use coarsen_graph::{Dataset, InMemory, Sample, Target, TopologyBuf};
-use coarsen_train::{Checked, EpochScores, Observer, Place, RunError, Silent, majority, run};
+use coarsen_train::{Checked, Compute, EpochScores, Observer, Place, RunError, Silent, majority, run};
 use ndarray::Array2;
 use serde_json::{Value, json};
 use tch::Device;
@@ -34,7 +34,11 @@ fn experiment(model: &Value, epochs: u32) -> Checked {
 }
 
 fn place(workers: usize) -> Place {
-    Place { device: Device::Cpu, workers, environment: Environment::host("0", "0", "cpu", 1) }
+    Place {
+        compute: Compute { device: Device::Cpu, threads: 1 },
+        workers,
+        environment: Environment::host("0", "0", "cpu", 1),
+    }
 }
 
 fn trained(
