@@ -9,7 +9,7 @@ use tch::Tensor;
 
 use crate::hierarchical::{Merge, ReadAt};
 use crate::model::{Model, Needs, Output, Trace};
-use crate::readouts::Readouts;
+use crate::readouts::{Readouts, beside};
 
 /// What makes an operator from the place of its parameters and what is known of its input.
 pub type Make<'a> = dyn Fn(&Params, &Dims) -> Made + 'a;
@@ -64,10 +64,10 @@ impl Hierarchical {
         self.readings[level].as_ref().map(|readouts| readouts.forward(g, ctx.child(READ)))
     }
 
-    fn merged(&self, readings: &[Tensor]) -> Tensor {
+    fn merged(&self, readings: Vec<Tensor>) -> Tensor {
         match self.merge {
-            Merge::Last | Merge::Concat => Tensor::cat(readings, -1),
-            Merge::Sum => Tensor::stack(readings, 0).sum_dim_intlist([0i64].as_slice(), false, None),
+            Merge::Last | Merge::Concat => beside(readings),
+            Merge::Sum => Tensor::stack(&readings, 0).sum_dim_intlist([0i64].as_slice(), false, None),
         }
     }
 }
@@ -113,7 +113,7 @@ impl Model for Hierarchical {
         if ctx.trace {
             output.traces.push(trace(self.stages.len(), "x", &level.x));
         }
-        Output { graphs: Some(self.merged(&readings)), ..output }
+        Output { graphs: Some(self.merged(readings)), ..output }
     }
 
     fn out_features(&self) -> i64 {

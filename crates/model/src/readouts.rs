@@ -30,11 +30,18 @@ impl Readouts {
     /// `[B, out_features]`.
     pub(crate) fn forward(&self, g: &Level, ctx: Ctx) -> Tensor {
         let parts = self.0.iter().enumerate().map(|(i, readout)| readout.forward(g, ctx.child(i as u64)));
-        let parts: Vec<Tensor> = parts.collect();
-        Tensor::cat(&parts, -1)
+        beside(parts.collect())
     }
 
     pub(crate) fn out_features(&self) -> i64 {
         self.0.iter().map(|readout| readout.out_features()).sum()
+    }
+}
+
+/// Columns side by side, without a copy of what stands alone.
+pub(crate) fn beside(mut parts: Vec<Tensor>) -> Tensor {
+    match parts.len() {
+        1 => parts.remove(0),
+        _ => Tensor::cat(&parts, -1),
     }
 }

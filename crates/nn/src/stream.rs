@@ -115,8 +115,11 @@ impl Stream {
     /// Time and host memory O(elements); one copy to the device.
     pub fn bernoulli(&mut self, shape: &[i64], p: f64, options: (Kind, Device)) -> Tensor {
         let below = (p.clamp(0.0, 1.0) * (1_u64 << 32) as f64) as u64;
-        let values: Vec<f32> =
-            (0..elements(shape)).map(|_| f32::from(u64::from(self.0.next_u32()) < below)).collect();
+        // One draw of 32 bits for each, drawn together.
+        let mut bytes = vec![0; 4 * elements(shape)];
+        self.0.fill_bytes(&mut bytes);
+        let drawn = bytes.chunks_exact(4).map(|b| u64::from(u32::from_le_bytes([b[0], b[1], b[2], b[3]])));
+        let values: Vec<f32> = drawn.map(|drawn| f32::from(u8::from(drawn < below))).collect();
         Tensor::from_slice(&values).view(shape).to_kind(options.0).to_device(options.1)
     }
 }

@@ -1,6 +1,6 @@
 //! A step in parts is the step of the whole batch. A file of its own: the number of threads is the whole program's.
 
-use coarsen_graph::DataDir;
+use coarsen_graph::{DataDir, FeatureRule};
 use coarsen_train::{Batch, Stepper, Streams, TaskConfig, TrainConfig, Trained};
 use serde_json::{Value, json};
 use tch::{Device, Tensor};
@@ -9,7 +9,7 @@ const SAMPLES: usize = 90;
 
 /// Losses of two epochs, the loss of an evaluation, and every variable afterwards.
 fn trained(model: &Value, threads: usize) -> (Vec<f64>, Vec<(String, Tensor)>) {
-    let data = DataDir::new("none").load("COMMUNITIES", &Default::default()).expect("a built-in set");
+    let data = DataDir::new("none").load("COMMUNITIES", &FeatureRule::default()).expect("a built-in set");
     let task = TaskConfig::default().on(&data).expect("it has classes");
     let streams = Streams::new(0, 0);
     let network = Trained::new(model, task.as_ref(), streams.init(), Device::Cpu).expect("a model");
