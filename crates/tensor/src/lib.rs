@@ -97,7 +97,7 @@ pub use group::Group;
 pub use layout::Layout;
 pub use level::{Level, Planned};
 pub use matching::matching;
-pub use memory::keep_freed_memory;
+pub use memory::{keep_freed_memory, release_freed_memory};
 pub use normalize::Norm;
 pub use pattern::Pattern;
 pub use relation::Relation;

@@ -1,5 +1,5 @@
 //! Memory between the steps of a training.
-#![allow(unsafe_code)] // one call into the C library
+#![allow(unsafe_code)] // calls into the C library
 
 /// Bytes above which a block comes from the system and goes back to it at once.
 const MAPPED: i32 = 1 << 30;
@@ -29,5 +29,16 @@ pub fn keep_freed_memory() {
     ] {
         // SAFETY: sets a number inside the allocator under its own lock; a value that it refuses changes nothing.
         unsafe { libc::mallopt(parameter, value) };
+    }
+}
+
+/// Gives the memory that is free, and kept, back to the system; on another C library than glibc, nothing.
+///
+/// A program that goes from one task to another of a different size may call this in between.
+pub fn release_freed_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: looks for whole free pages inside the allocator under its own locks.
+    unsafe {
+        libc::malloc_trim(0);
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context as _, Result};
 use coarsen_nn::{Ctx, Dims, Linear, Params};
 use coarsen_sparse::Csr;
-use coarsen_tensor::{Adjacency, Level, Sparse};
+use coarsen_tensor::{Adjacency, Level, Sparse, release_freed_memory};
 use serde_json::json;
 use tch::nn::{self, OptimizerConfig as _};
 use tch::{Device, Kind, Tensor};
@@ -18,7 +18,6 @@ use crate::output::say;
 
 const GROUP: &str = "growth";
 const REAL: (Kind, Device) = (Kind::Float, Device::Cpu);
-const SIZES: [usize; 3] = [10_000, 100_000, 1_000_000];
 const DEGREE: usize = 10;
 /// Nodes of the graph that warms up.
 const FIRST: usize = 1000;
@@ -60,14 +59,14 @@ fn adjacency(csr: &Csr) -> Adjacency {
 }
 
 /// For each size the product forward and backward, a training step, their ratio, and the memory of an edge.
-pub(super) fn growth(runner: &mut Runner) -> Result<()> {
+pub(super) fn growth(runner: &mut Runner, sizes: &[usize]) -> Result<()> {
     let target = Tensor::zeros([1], (Kind::Int64, Device::Cpu));
     // What LibTorch takes once, whatever the size.
     Training::new(&nn::VarStore::new(Device::Cpu))?.step(&uniform(FIRST, DEGREE)?, &features(FIRST), &target);
-    let before = measure::rss_mb().context("/proc does not tell how much memory is used")?;
-    // Sizes rise, so that memory kept from one is used by the next.
-    for n in SIZES {
+    for &n in sizes {
+        release_freed_memory();
         forget_peak();
+        let before = measure::rss_mb().context("/proc does not tell how much memory is used")?;
         let csr = uniform(n, DEGREE)?;
         let (edges, x) = (csr.nnz(), features(n));
         let vars = nn::VarStore::new(Device::Cpu);

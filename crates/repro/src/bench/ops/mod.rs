@@ -49,6 +49,9 @@ pub(crate) struct Args {
     /// The data sets of the groups graph and parse
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = "NCI1,DD")]
     datasets: Vec<String>,
+    /// The graphs of the group growth. Memory is told best where a process has one size, and this group, alone
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "10000,100000,1000000")]
+    nodes: Vec<usize>,
     /// The folder of the data sets: NAME.zip or NAME/ in its folder `raw`
     #[arg(long, value_name = "FOLDER", default_value = "data")]
     data: PathBuf,
@@ -78,7 +81,7 @@ pub(super) fn run(args: &Args) -> Result<Ending> {
             "spspmm" => products::spspmm(&mut runner)?,
             "graph" => batches::graph(&mut runner, &args.data, &args.datasets)?,
             "parse" => batches::parse(&mut runner, &args.data, &args.datasets)?,
-            _ => growth::growth(&mut runner)?,
+            _ => growth::growth(&mut runner, &args.nodes)?,
         }
     }
     if let Some(path) = &args.json {
