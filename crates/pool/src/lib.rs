@@ -18,6 +18,7 @@
 //! | `diffpool-pyg` | dense → dense | the same | the same | PyG's, which break laws |
 //! | `graclus` | sparse → sparse | – | matching of the host | – |
 //! | `identity` | sparse → sparse | – | `S = I` | – |
+//! | `mincut` | either → dense | `MLP(X)`, `[N, K]` | softmax | cut, orthogonality |
 //! | `top-k` | sparse → sparse | `X p / ‖p‖`, `[N]` | the best of each graph | – |
 //! | any, with `"control"` | the operator's | random | the operator's | none |
 //!
@@ -28,6 +29,8 @@
 //! | [`mod@pool`] | [`Pool`], [`Selection`], [`Pooled`], [`Loss`], [`PlanSpec`] |
 //! | [`registry`] | [`POOLS`], [`pool()`], [`Invariance`] |
 //! | [`diffpool`], [`diffpool_loss`] | the operator; its losses as functions of given assignments |
+//! | [`mincut`], [`mincut_loss`] | the same of `MinCutPool` |
+//! | [`clusters`] | how many clusters a graph becomes |
 //! | [`top_k`], [`keep`] | the operator; how many nodes stay |
 //! | [`graclus`], [`identity`] | operators without parameters |
 //! | [`random`] | the random control around any operator |
@@ -60,21 +63,26 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod clusters;
 pub mod diffpool;
 pub mod diffpool_loss;
 pub mod graclus;
 pub mod identity;
 pub mod keep;
+pub mod mincut;
+pub mod mincut_loss;
 pub mod pool;
 pub mod random;
 pub mod registry;
 pub mod stack;
 pub mod top_k;
 
+pub use clusters::Clusters;
 pub use diffpool::{AssignWidth, DiffPool, DiffPoolConfig, Losses};
 pub use graclus::{Graclus, GraclusConfig};
 pub use identity::{Identity, IdentityConfig};
 pub use keep::Keep;
+pub use mincut::{CutEdges, MinCut, MinCutConfig};
 pub use pool::{Loss, Over, PlanSpec, Pool, Pooled, Scores, Selection};
 pub use random::{Control, Controlled};
 pub use registry::{Invariance, Made, POOLS, PoolSpec, depth, fields, find, invariance, pool};

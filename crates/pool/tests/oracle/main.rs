@@ -4,6 +4,7 @@
 mod cluster_max;
 mod diff_pool;
 mod losses;
+mod mincut;
 mod record;
 mod top_k;
 
@@ -16,8 +17,8 @@ const HERE: &str = env!("CARGO_MANIFEST_DIR");
 
 /// What is tested here, by family.
 const KNOWN: [(&str, &[&str]); 2] = [
-    ("loss", &["diffpool_entropy_paper", "diffpool_link_paper"]),
-    ("pool", &["cluster_max", "diff_pool_dense", "top_k"]),
+    ("loss", &["diffpool_entropy_paper", "diffpool_link_paper", "mincut_loss"]),
+    ("pool", &["cluster_max", "diff_pool_dense", "mincut_dense", "top_k"]),
 ];
 
 /// Runs `check` on every case of an operation in both precisions, after checking that the case holds nothing unknown.
