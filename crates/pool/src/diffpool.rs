@@ -9,7 +9,7 @@ use tch::Tensor;
 use crate::diffpool_loss::{Scale, entropy, link, pyg_entropy, pyg_link};
 use crate::pool::{Loss, Over, Pool, Scores, Selection};
 use crate::registry::{Invariance, PoolSpec, fields};
-use crate::stack::{Join, NormAt, Stack, StackConfig};
+use crate::stack::{Ending, Join, NormAt, Stack, StackConfig};
 
 /// The row of [`POOLS`](crate::POOLS) as the paper has it.
 pub const SPEC: PoolSpec = PoolSpec {
@@ -78,6 +78,8 @@ pub struct DiffPoolConfig {
     pub conv: Value,
     /// Batch norm over the nodes of the batch, in each layer.
     pub norm: NormAt,
+    /// What stands behind the last convolution of each network.
+    pub ending: Ending,
     /// The auxiliary losses.
     pub losses: Losses,
 }
@@ -92,6 +94,7 @@ impl Default for DiffPoolConfig {
             assign_width: AssignWidth::Hidden,
             conv: json!({"kind": "sage", "normalize": true}),
             norm: NormAt::After,
+            ending: Ending::Whole,
             losses: Losses::Paper,
         }
     }
@@ -147,6 +150,7 @@ impl DiffPoolConfig {
             norm: self.norm,
             dropout: 0.0,
             join: Join::Cat,
+            ending: self.ending,
         };
         let last = match self.assign_width {
             AssignWidth::Hidden => None,

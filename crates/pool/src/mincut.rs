@@ -1,7 +1,7 @@
 //! `MinCutPool` (Bianchi et al. 2020): a soft assignment by an MLP, trained by a relaxed cut.
 
 use coarsen_nn::{Activation, ConfigError, Ctx, Dims, Mlp, Params};
-use coarsen_tensor::{Adjacency, Assignment, Layout, Level, Norm, Padded};
+use coarsen_tensor::{Adjacency, Layout, Level, Norm, Padded};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tch::{Kind, Tensor};
@@ -157,7 +157,7 @@ impl Pool for MinCut {
             unreachable!("soft assignments give squares")
         };
         let coarse = Adjacency::Dense(Padded::new(between_clusters(a), None));
-        Selection { coarse: Some(coarse), losses, ..Assignment::into(s) }
+        Selection { coarse: Some(coarse), losses, ..s.into() }
     }
 
     fn coarsened(&self, dims: &Dims) -> Dims {

@@ -83,7 +83,10 @@ fn a_perfect_assignment_has_a_loss_and_a_gradient_near_zero() {
 fn the_whole_operator_agrees_in_both_layouts() {
     for config in [
         json!({"kind": "diffpool", "ratio": 0.5, "hidden": 4}),
+        json!({"kind": "gmn", "heads": 2, "width": 4, "clusters": 3}),
+        json!({"kind": "mem-pool", "heads": 1, "width": 4, "clusters": 3}),
         json!({"kind": "mincut", "mlp": [4]}),
+        json!({"kind": "struct-pool", "hidden": 4}),
         json!({"kind": "mincut", "edges": "symmetric", "temperature": 0.5}),
     ] {
         agrees(&config);
