@@ -2,14 +2,14 @@
 
 use std::time::Instant;
 
-use coarsen_model::{Needs, Output};
+use coarsen_model::{Needs, Schedule};
 use coarsen_nn::Ctx;
-use coarsen_tensor::Adam;
 use tch::{Kind, Tensor};
 
 use crate::ahead::ahead;
 use crate::config::{Optimizer, TrainConfig};
 use crate::error::RunError;
+use crate::groups::{Groups, Objective};
 use crate::seed::Streams;
 use crate::task::{Batch, Order, Score, Task};
 use crate::trainer::Trained;
@@ -65,7 +65,8 @@ pub struct Stepper<'a> {
     needs: Needs,
     streams: Streams,
     batch: usize,
-    optimizer: Adam,
+    schedule: Schedule,
+    groups: Groups,
     lr: f64,
     clip_norm: Option<f64>,
     count: u64,
@@ -75,13 +76,15 @@ impl<'a> Stepper<'a> {
     /// Before the first step.
     pub fn new(trained: &'a Trained, task: &'a dyn Task, config: &TrainConfig, streams: Streams) -> Self {
         let Optimizer::Adam { lr, weight_decay } = config.optimizer;
+        let schedule = trained.model.schedule();
         Self {
             trained,
             task,
             needs: trained.model.needs(),
             streams,
             batch: config.batch as usize,
-            optimizer: Adam::new(trained.vars.trainable_variables(), weight_decay),
+            schedule,
+            groups: Groups::new(&trained.vars, schedule, weight_decay, lr),
             lr,
             clip_norm: config.clip_norm,
             count: 0,
@@ -95,6 +98,8 @@ impl<'a> Stepper<'a> {
 
     /// Trains epoch `epoch`, counted from 1, on the samples of `index` in an order of its own.
     ///
+    /// Where the network's schedule gives the epoch to an auxiliary loss, its loss is that, and its only step comes at the end.
+    ///
     /// # Errors
     ///
     /// When LibTorch fails, or `index` is empty.
@@ -103,10 +108,19 @@ impl<'a> Stepper<'a> {
         let shuffle = Some(streams.shuffle(epoch));
         let order = Order { shuffle, cluster: streams.cluster(epoch), batch: self.batch };
         let (task, needs, device) = (self.task, self.needs.clone(), self.trained.vars.device());
-        ahead(|| task.batches(index, order, &needs, device), |batches| self.steps(batches, index.len()))
+        ahead(
+            || task.batches(index, order, &needs, device),
+            |batches| self.steps(batches, Objective::of(self.schedule, epoch), index.len()),
+        )
     }
 
-    fn steps(&mut self, batches: &mut dyn Iterator<Item = Batch>, samples: usize) -> Result<Epoch, RunError> {
+    fn steps(
+        &mut self,
+        batches: &mut dyn Iterator<Item = Batch>,
+        objective: Objective,
+        samples: usize,
+    ) -> Result<Epoch, RunError> {
+        let whole_epoch = matches!(objective, Objective::Only(_));
         let (mut predictions, mut targets, mut losses) = (Vec::new(), Vec::new(), Vec::new());
         let (mut parts, mut now) = (Parts::default(), Instant::now());
         for batch in batches {
@@ -114,22 +128,25 @@ impl<'a> Stepper<'a> {
             let ctx = Ctx::train(self.streams.dropout(self.count));
             let out = self.trained.model.forward(&batch.level, ctx.child(0));
             let prediction = self.trained.head.predict(&out, ctx.child(1));
-            let loss = with_auxiliaries(self.trained.head.loss(&prediction, &batch.target), &out);
+            let loss = objective.loss(self.trained.head.loss(&prediction, &batch.target), &out);
             now = lap(&mut parts.forward, now);
             loss.f_backward()?;
             now = lap(&mut parts.backward, now);
-            if let Some(norm) = self.clip_norm {
-                self.optimizer.clip_norm(norm);
+            if !whole_epoch {
+                self.groups.step(objective, self.lr, self.clip_norm)?;
             }
-            self.optimizer.step(self.lr)?;
             self.count += 1;
             losses.push(loss.detach() * batch.target.size()[0] as f64);
             predictions.push(prediction.detach());
             targets.push(batch.target);
             now = lap(&mut parts.optimizer, now);
         }
-        lap(&mut parts.loader, now);
-        let steps = losses.len() as u32;
+        now = lap(&mut parts.loader, now);
+        if whole_epoch {
+            self.groups.step(objective, self.lr, self.clip_norm)?;
+            lap(&mut parts.optimizer, now);
+        }
+        let steps = if whole_epoch { 1 } else { losses.len() as u32 };
         // The losses are read here, once: a device need not wait for the host within the epoch.
         let total = Tensor::stack(&losses, 0).sum(Kind::Double).double_value(&[]);
         let metric = self.task.measure(&Tensor::cat(&predictions, 0), &Tensor::cat(&targets, 0))?;
@@ -158,10 +175,4 @@ fn lap(part: &mut f64, from: Instant) -> Instant {
     let now = Instant::now();
     *part += (now - from).as_secs_f64();
     now
-}
-
-/// `L + Σ weight · auxiliary`.
-fn with_auxiliaries(loss: Tensor, out: &Output) -> Tensor {
-    debug_assert_eq!(loss.kind(), Kind::Float, "training is in 32 bit reals");
-    out.losses.iter().fold(loss, |sum, auxiliary| sum + &auxiliary.value * auxiliary.weight)
 }
