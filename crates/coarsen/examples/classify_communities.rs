@@ -8,7 +8,7 @@ use std::error::Error;
 
 use coarsen::eval::{Environment, Rule};
 use coarsen::graph::DataDir;
-use coarsen::train::{Checked, EpochScores, Observer, Place, run};
+use coarsen::train::{Checked, Compute, EpochScores, Observer, Place, run};
 use serde_json::{Value, json};
 use tch::Device;
 
@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let plan = experiment.experiment();
         let data = DataDir::new("data").load(&plan.dataset, &plan.features)?;
         let environment = Environment::host(env!("CARGO_PKG_VERSION"), "2.11.0", "cpu", 1);
-        let place = Place { device: Device::Cpu, workers: 1, environment };
+        let place = Place { compute: Compute { device: Device::Cpu, threads: 1 }, workers: 1, environment };
         let record = run(&experiment, &data, &place, None, &mut |_| Ok(()), &mut Lines)?;
         println!("  test accuracy at the best validation epoch: {:.3}", record.score(Rule::Honest)?.mean);
     }

@@ -150,6 +150,10 @@ const STACK: u64 = 0;
 const READ: u64 = 1;
 
 impl Model for Flat {
+    fn divides(&self) -> bool {
+        true
+    }
+
     fn needs(&self) -> Needs {
         Needs::layout(Layout::Sparse)
     }

@@ -72,6 +72,14 @@ pub trait Model: Debug + Send {
         Schedule::Joint
     }
 
+    /// Whether parts of a batch, each computed alone inside of a [`Group`](coarsen_tensor::Group), give what the batch gives.
+    ///
+    /// A network that treats each graph alone, but for the batch norm of `coarsen-nn`, may say so: then a step is
+    /// divided between threads. The parts share what [`all_gather`](coarsen_tensor::group::all_gather) brings together.
+    fn divides(&self) -> bool {
+        false
+    }
+
     /// The representations of a batch.
     fn forward(&self, g: &Level, ctx: Ctx) -> Output;
 

@@ -84,6 +84,11 @@ impl Model for Hierarchical {
         apart.map_or(Schedule::Joint, Schedule::Alternating)
     }
 
+    fn divides(&self) -> bool {
+        // Dense batches are padded to their largest graph, which only one part has.
+        self.needs().layout == Layout::Sparse && self.stages.iter().all(|stage| stage.pool.divides())
+    }
+
     fn forward(&self, g: &Level, ctx: Ctx) -> Output {
         let mut output = Output::default();
         let mut readings = Vec::with_capacity(self.readings.len());

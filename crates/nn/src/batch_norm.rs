@@ -1,7 +1,7 @@
 //! Batch norm over the valid nodes of a batch.
 
-use coarsen_tensor::{batch_norm, moments};
-use tch::{Tensor, no_grad};
+use coarsen_tensor::{batch_norm, group::is_first, moments};
+use tch::{Device, Tensor, no_grad};
 
 use crate::activation::Activation;
 use crate::ctx::Ctx;
@@ -74,21 +74,33 @@ impl BatchNorm {
     pub fn activated(&self, x: &Tensor, mask: Option<&Tensor>, act: Activation, ctx: Ctx) -> Tensor {
         let rows = x.reshape([-1, self.features()]);
         let y = match mask {
+            Some(mask) if ctx.train && x.device() == Device::Cpu => {
+                let valid = mask.reshape([-1]).nonzero().view([-1]);
+                let y = self.by_batch(&rows.index_select(0, &valid), act);
+                rows.zeros_like().index_copy(0, &valid, &y)
+            }
             Some(mask) => self.masked(&rows, &mask.reshape([-1, 1]).to_kind(x.kind()), act, ctx),
             None if !ctx.train => act.apply(&self.by_running(&rows)),
-            None if rows.size()[0] < 2 => act.apply(&(rows * 0.0 + &self.bias)),
-            None => {
-                let of_batch = moments(&rows);
-                no_grad(|| {
-                    let n = rows.size()[0] as f64;
-                    let _ = self.running_mean.shallow_clone().lerp_(&of_batch.mean, MOMENTUM);
-                    let unbiased = &of_batch.variance * (n / (n - 1.0));
-                    let _ = self.running_var.shallow_clone().lerp_(&unbiased, MOMENTUM);
-                });
-                act.after(|act| batch_norm(&rows, &of_batch, &self.weight, &self.bias, EPS, act))
-            }
+            None => self.by_batch(&rows, act),
         };
         y.reshape(x.size())
+    }
+
+    /// By the statistics of the rows, of all parts where they are a part of a batch.
+    fn by_batch(&self, rows: &Tensor, act: Activation) -> Tensor {
+        let of_batch = moments(rows);
+        let n = of_batch.rows;
+        if n < 2.0 {
+            return act.apply(&(rows * 0.0 + &self.bias));
+        }
+        if is_first() {
+            no_grad(|| {
+                let _ = self.running_mean.shallow_clone().lerp_(&of_batch.mean, MOMENTUM);
+                let unbiased = &of_batch.variance * (n / (n - 1.0));
+                let _ = self.running_var.shallow_clone().lerp_(&unbiased, MOMENTUM);
+            });
+        }
+        act.after(|act| batch_norm(rows, &of_batch, &self.weight, &self.bias, EPS, act))
     }
 
     fn masked(&self, rows: &Tensor, mask: &Tensor, act: Activation, ctx: Ctx) -> Tensor {

@@ -190,7 +190,7 @@ pub struct DiffPool {
 
 impl DiffPool {
     fn auxiliary(&self, g: &Level, s: &Assignment, coarse: &Adjacency) -> Vec<Loss> {
-        let loss = |name, value, over| Loss { name, value, weight: 1.0, over };
+        let loss = |name, value, over| Loss::new(name, value, over, g);
         match (self.losses, &g.adj, s) {
             (Losses::None, ..) => Vec::new(),
             (Losses::Pyg, Adjacency::Dense(p), Assignment::Padded { s }) => vec![
@@ -241,6 +241,10 @@ impl Pool for DiffPool {
     fn coarsened(&self, dims: &Dims) -> Dims {
         let sizes = vec![self.clusters as u32; dims.sizes.len()];
         dims.with_features(self.embed.out_features()).with_sizes(sizes)
+    }
+
+    fn divides(&self) -> bool {
+        self.losses != Losses::Pyg
     }
 
     fn embeds(&self) -> Option<i64> {

@@ -293,7 +293,7 @@ impl Pool for Gmn {
 
     fn select(&self, g: &Level, logits: &Tensor, _: Ctx) -> Selection {
         let s = soft_assignment(g, logits);
-        let loss = |value, weight, over| vec![Loss { name: KL, value, weight, over }];
+        let loss = |value, weight, over| vec![Loss::new(KL, value, over, g).weighing(weight)];
         let losses = match self.divergence {
             Divergence::None => Vec::new(),
             Divergence::Gmn => loss(kl(&s) / (g.segments().rows().max(1) as f64), 100.0, Over::Nodes),

@@ -151,7 +151,7 @@ impl Pool for MinCut {
         let adj = self.weighed(&g.adj);
         let s = soft_assignment(g, &(logits / self.temperature));
         let coarse = adj.coarsen(&s);
-        let loss = |name, value| Loss { name, value, weight: 1.0, over: Over::Graphs };
+        let loss = |name, value| Loss::new(name, value, Over::Graphs, g);
         let losses = vec![loss("cut", cut(&adj, &s, &coarse)), loss("ortho", orthogonality(g, &s))];
         let Adjacency::Dense(Padded { a, .. }) = &coarse else {
             unreachable!("soft assignments give squares")

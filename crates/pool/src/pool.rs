@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use coarsen_nn::{Ctx, Dims};
 use coarsen_tensor::{Adjacency, Assignment, Layout, Level, Planned};
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 /// What is decided about a level: who goes where, and at what auxiliary cost.
 #[derive(Debug)]
@@ -36,6 +36,21 @@ pub struct Loss {
     pub weight: f64,
     /// What the value is a mean or a sum of.
     pub over: Over,
+    /// How many of them: what the value weighs beside that of another part of the batch.
+    pub count: f64,
+}
+
+impl Loss {
+    /// A loss of weight 1 on a level.
+    pub fn new(name: &'static str, value: Tensor, over: Over, g: &Level) -> Self {
+        Self { name, value, weight: 1.0, over, count: over.count(g) }
+    }
+
+    /// The same loss with a weight.
+    #[must_use]
+    pub fn weighing(self, weight: f64) -> Self {
+        Self { weight, ..self }
+    }
 }
 
 /// What a loss is a mean (or sum) of, so that "a batch gives what its graphs give alone" is a statement about it.
@@ -51,6 +66,22 @@ pub enum Over {
     Sum,
     /// A number of the padded batch as a whole: what a graph contributes depends on the graphs beside it.
     Batch,
+}
+
+impl Over {
+    /// How many of them a level has; 1 for a sum, and where only a read-back from a device could tell.
+    fn count(self, g: &Level) -> f64 {
+        let told = g.mask().is_none() || g.x.device() == Device::Cpu;
+        match self {
+            Self::Graphs => g.graphs() as f64,
+            Self::Nodes if told => g.segments().rows() as f64,
+            Self::Edges if told => match &g.adj {
+                Adjacency::Sparse(s) => s.pattern.csr().nnz() as f64,
+                Adjacency::Dense(p) => p.a.count_nonzero(None).int64_value(&[]) as f64,
+            },
+            Self::Nodes | Self::Edges | Self::Sum | Self::Batch => 1.0,
+        }
+    }
 }
 
 /// What an operator's [`score`](Pool::score) has one number for: what a random control has to replace.
@@ -128,6 +159,12 @@ pub trait Pool: Debug + Send {
     ///
     /// Features and sizes change; the rest is passed on.
     fn coarsened(&self, dims: &Dims) -> Dims;
+
+    /// Whether parts of a batch, each pooled alone, give what the batch gives: all but operators with a loss over
+    /// [`Over::Batch`], or with statistics of the batch other than batch norm's.
+    fn divides(&self) -> bool {
+        true
+    }
 
     /// The width of [`Selection::z`], where the operator pools features of its own making.
     fn embeds(&self) -> Option<i64> {

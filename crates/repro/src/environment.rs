@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use coarsen_eval::Environment;
-use coarsen_train::Place;
+use coarsen_train::{Compute, Place};
 use tch::{Cuda, Device};
 
 /// The flags of every command that trains.
@@ -19,7 +19,7 @@ pub(crate) struct Flags {
     /// Runs trained side by side [default: all cores of a CPU, 1 on cuda]; the numbers do not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     workers: Option<u32>,
-    /// Threads inside an operation. Numbers repeat bit for bit where this is equal
+    /// Threads of a run; two or more share each batch. Numbers repeat bit for bit where this is equal
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
     threads: u32,
 }
@@ -66,9 +66,14 @@ impl Machine {
         self.device
     }
 
+    /// What a run computes with.
+    pub(crate) fn compute(&self) -> Compute {
+        Compute { device: self.device, threads: self.threads as usize }
+    }
+
     /// Where an experiment runs that starts now.
     pub(crate) fn place(&self) -> Place {
-        Place { device: self.device, workers: self.workers as usize, environment: self.environment() }
+        Place { compute: self.compute(), workers: self.workers as usize, environment: self.environment() }
     }
 
     /// How many of so many runs are trained at a time, on average.

@@ -47,11 +47,14 @@ fn every_kernel<T: Scalar>(width: usize) {
     rows::moments(&Serial, width, &x, &mut mean, &mut var);
     let norm = Norm { mean: &mean, var: &var, weight: &weight, bias: &bias, eps: T::from_f64(1e-5) };
     same(n * width, |y| rows::normalize(&Serial, width, &x, &norm, Act::Relu, y));
+    let (y, grad) = (&x, &g[..n * width]);
     same((n + 2) * width, |out| {
         let (dx, rest) = out.split_at_mut(n * width);
-        let (dweight, dbias) = rest.split_at_mut(width);
-        let (y, grad) = (&x, &g[..n * width]);
-        rows::normalize_backward(&Serial, width, &x, y, grad, &norm, Act::Relu, dx, dweight, dbias);
+        let sums = rows::normalize_sums(&Serial, width, &x, y, grad, &norm, Act::Relu);
+        for (out, sum) in rest.iter_mut().zip(sums.bias.iter().chain(&sums.weight)) {
+            *out = T::from_f64(*sum);
+        }
+        rows::normalize_backward(&Serial, width, &x, y, grad, &norm, Act::Relu, &sums, dx);
     });
 }
 

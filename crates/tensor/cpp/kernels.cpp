@@ -105,6 +105,29 @@ extern "C" int coarsen_products(const Product* list, int64_t count, bool ta, boo
   }
 }
 
+// to[i].grad += from[i].grad, pair by pair; the gradients of `from` are freed, or moved where `to` has none.
+extern "C" int coarsen_move_gradients(const TensorPtr* to, const TensorPtr* from, int64_t n, char* message, size_t room) {
+  try {
+    at::AutoGradMode off(false);
+    std::vector<at::Tensor> sums, parts;
+    for (int64_t i = 0; i < n; i++) {
+      at::Tensor &sum = to[i]->mutable_grad(), &part = from[i]->mutable_grad();
+      if (sum.defined() && part.defined()) {
+        sums.push_back(sum);
+        parts.push_back(part);
+      } else if (part.defined()) {
+        sum = part;
+      }
+      part = at::Tensor();
+    }
+    if (!sums.empty()) at::_foreach_add_(sums, parts);
+    return 0;
+  } catch (const std::exception& e) {
+    report(message, room, e.what());
+    return 1;
+  }
+}
+
 // One Adam step over those of `n` parameters that have a gradient; `tensors` holds n parameters, n first and n second moments.
 // The gradients are freed.
 extern "C" int coarsen_adam(const TensorPtr* tensors, int64_t n, const TensorPtr step, double lr, double beta1, double beta2,

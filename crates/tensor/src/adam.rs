@@ -1,15 +1,14 @@
 //! The Adam optimiser in one call a step.
 #![allow(unsafe_code)] // one call into C++
 
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{c_char, c_int};
 
 use tch::{Device, Kind, Tensor};
 
 use crate::error::Error;
+use crate::foreign::told;
 
 type Raw = *mut torch_sys::C_tensor;
-
-const MESSAGE: usize = 2048;
 
 unsafe extern "C" {
     fn coarsen_adam(
@@ -83,28 +82,13 @@ impl Adam {
     /// When LibTorch refuses, as for parameters of an integer kind.
     pub fn step(&mut self, lr: f64) -> Result<(), Error> {
         let raw: Vec<Raw> = self.tensors.iter().map(|t| t.as_ptr().cast_mut()).collect();
-        let mut message = [0u8; MESSAGE];
-        // SAFETY: `raw` holds three live tensors for each parameter counted; `message` has `MESSAGE` bytes. Nothing is kept
-        // after the call.
-        let failed = unsafe {
-            coarsen_adam(
-                raw.as_ptr(),
-                self.parameters().len() as i64,
-                self.steps.as_mut_ptr(),
-                lr,
-                BETA1,
-                BETA2,
-                EPS,
-                self.weight_decay,
-                message.as_mut_ptr().cast(),
-                MESSAGE,
-            )
-        };
-        if failed == 0 {
-            return Ok(());
-        }
-        let text = CStr::from_bytes_until_nul(&message).unwrap_or(c"unknown error");
-        Err(Error::Libtorch { what: "a step of Adam", message: text.to_string_lossy().into_owned() })
+        let (parameters, steps) = (self.parameters().len() as i64, self.steps.as_mut_ptr());
+        let (raw, decay) = (raw.as_ptr(), self.weight_decay);
+        // SAFETY: `raw` holds three live tensors for each parameter counted. Nothing is kept after the call.
+        told(|message, room| unsafe {
+            coarsen_adam(raw, parameters, steps, lr, BETA1, BETA2, EPS, decay, message, room)
+        })
+        .map_err(|message| Error::Libtorch { what: "a step of Adam", message })
     }
 }
 

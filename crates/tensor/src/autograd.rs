@@ -13,6 +13,7 @@ use std::slice;
 use tch::Tensor;
 
 use crate::error::Error;
+use crate::foreign::told;
 
 type Raw = *mut torch_sys::C_tensor;
 type Call = unsafe extern "C" fn(
@@ -25,9 +26,6 @@ type Call = unsafe extern "C" fn(
     *mut c_char,
     usize,
 ) -> c_int;
-
-/// Room for an error message that crosses the boundary; longer ones are cut.
-const MESSAGE: usize = 2048;
 
 unsafe extern "C" {
     fn coarsen_attach(
@@ -75,12 +73,10 @@ pub fn attach<F: Function>(
     let raw_in: Vec<Raw> = inputs.iter().map(|t| t.as_ptr().cast_mut()).collect();
     let raw_out: Vec<Raw> = outputs.iter().map(|t| t.as_ptr().cast_mut()).collect();
     let mut attached = vec![std::ptr::null_mut(); outputs.len()];
-    let mut message = [0u8; MESSAGE];
     let state = Box::into_raw(Box::new(function)).cast::<c_void>();
-    // SAFETY: the input and output tensors live through the call, `attached` has room for one pointer per output, and
-    // `message` for `MESSAGE` bytes. The C++ side takes ownership of `state` in every case, and hands it to `call::<F>`
+    // SAFETY: the input and output tensors live through the call, and `attached` has room for one pointer per output. The C++ side takes ownership of `state` in every case, and hands it to `call::<F>`
     // and `drop_state::<F>` only: the same `F` that was boxed.
-    let failed = unsafe {
+    told(|message, room| unsafe {
         coarsen_attach(
             raw_in.as_ptr(),
             raw_in.len() as c_int,
@@ -91,17 +87,11 @@ pub fn attach<F: Function>(
             drop_state::<F>,
             F::NAME.as_ptr(),
             attached.as_mut_ptr(),
-            message.as_mut_ptr().cast(),
-            MESSAGE,
+            message,
+            room,
         )
-    };
-    if failed != 0 {
-        let text = CStr::from_bytes_until_nul(&message).unwrap_or(c"unknown error");
-        return Err(Error::Attach {
-            function: F::NAME.to_string_lossy().into_owned(),
-            message: text.to_string_lossy().into_owned(),
-        });
-    }
+    })
+    .map_err(|message| Error::Attach { function: F::NAME.to_string_lossy().into_owned(), message })?;
     // SAFETY: on success every pointer is a tensor freshly allocated by C++, owned by nobody else.
     Ok(attached.into_iter().map(|t| unsafe { Tensor::from_ptr(t) }).collect())
 }

@@ -19,6 +19,7 @@
 //! | [`top_k`], [`mod@matching`] | discrete choices on the host |
 //! | [`mod@collate`] | samples → [`Level`] |
 //! | [`adam`] | the optimiser, one call a step |
+//! | [`group`], [`gradients`] | threads that each compute a part of a batch; the sum of what they learn |
 //! | [`memory`] | what is kept between steps |
 //! | [`executor`] | LibTorch's pool for Rust closures |
 //!
@@ -57,6 +58,9 @@ pub mod collate;
 mod epilogue;
 pub mod error;
 pub mod executor;
+mod foreign;
+pub mod gradients;
+pub mod group;
 pub mod grouped;
 pub mod layout;
 pub mod level;
@@ -88,6 +92,8 @@ pub use coarsen_sparse::Act;
 pub use collate::{classes, collate};
 pub use error::Error;
 pub use executor::TorchPool;
+pub use gradients::move_gradients;
+pub use group::Group;
 pub use layout::Layout;
 pub use level::{Level, Planned};
 pub use matching::matching;

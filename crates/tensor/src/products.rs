@@ -1,10 +1,11 @@
 //! Many matrix products of different sizes in one call.
 #![allow(unsafe_code)] // one call into C++ with pointers into tensors
 
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{c_char, c_int, c_void};
 
 use tch::Tensor;
 
+use crate::foreign::told;
 use crate::view::{Dense, Real, filled};
 
 /// Which factor is stored transposed.
@@ -44,8 +45,6 @@ struct Call {
     b: *const c_void,
     c: *mut c_void,
 }
-
-const MESSAGE: usize = 2048;
 
 unsafe extern "C" {
     fn coarsen_products(
@@ -96,21 +95,12 @@ impl Call {
 ///
 /// Each call's pointers hold matrices of `T` of its sizes, and no output overlaps another or an input.
 unsafe fn run<T: Real>(calls: &[Call], flip: Flip) {
-    let mut message = [0u8; MESSAGE];
-    // SAFETY: the caller's promise; `message` has `MESSAGE` bytes.
-    let failed = unsafe {
-        coarsen_products(
-            calls.as_ptr(),
-            calls.len() as i64,
-            flip == Flip::Left,
-            flip == Flip::Right,
-            T::KIND == tch::Kind::Double,
-            message.as_mut_ptr().cast(),
-            MESSAGE,
-        )
-    };
-    let text = CStr::from_bytes_until_nul(&message).unwrap_or(c"unknown error");
-    assert!(failed == 0, "LibTorch refused a matrix product: {}", text.to_string_lossy());
+    let (ta, tb, is_double) = (flip == Flip::Left, flip == Flip::Right, T::KIND == tch::Kind::Double);
+    let (list, count) = (calls.as_ptr(), calls.len() as i64);
+    // SAFETY: the caller's promise.
+    let told =
+        told(|message, room| unsafe { coarsen_products(list, count, ta, tb, is_double, message, room) });
+    told.unwrap_or_else(|message| panic!("LibTorch refused a matrix product: {message}"));
 }
 
 /// A new tensor of `shape`, every number of which is written by one of `count` products.

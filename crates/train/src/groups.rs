@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use coarsen_model::{Output, Schedule};
-use coarsen_pool::{Apart, Moves};
+use coarsen_model::Schedule;
+use coarsen_pool::{Apart, Loss, Moves};
 use coarsen_tensor::Adam;
-use tch::nn::VarStore;
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use crate::error::RunError;
+use crate::trainer::Trained;
 
 /// What an epoch descends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,17 +31,24 @@ impl Objective {
         }
     }
 
-    /// `L + Σ weight · auxiliary` over the losses that count, without `L` where the task does not.
-    pub(crate) fn loss(self, task: Tensor, out: &Output) -> Tensor {
-        debug_assert_eq!(task.kind(), Kind::Float, "training is in 32 bit reals");
-        let counts = |name| match self {
+    /// The auxiliary losses that count.
+    pub(crate) fn auxiliaries(self, losses: Vec<Loss>) -> Vec<Loss> {
+        let counts = |loss: &Loss| match self {
             Self::Joint => true,
-            Self::Without(left_out) => name != left_out,
-            Self::Only(alone) => name == alone,
+            Self::Without(left_out) => loss.name != left_out,
+            Self::Only(alone) => loss.name == alone,
         };
-        let start = if let Self::Only(_) = self { task.zeros_like() } else { task };
-        let losses = out.losses.iter().filter(|loss| counts(loss.name));
-        losses.fold(start, |sum, auxiliary| sum + &auxiliary.value * auxiliary.weight)
+        losses.into_iter().filter(counts).collect()
+    }
+
+    /// The loss of the task as far as it counts.
+    pub(crate) fn task(self, loss: Tensor) -> Tensor {
+        if self.is_apart() { loss.zeros_like() } else { loss }
+    }
+
+    /// Whether the epoch is one auxiliary loss's own, with a single step at its end.
+    pub(crate) fn is_apart(self) -> bool {
+        matches!(self, Self::Only(_))
     }
 }
 
@@ -61,12 +68,12 @@ struct Group {
 }
 
 impl Groups {
-    pub(crate) fn new(vars: &VarStore, schedule: Schedule, weight_decay: f64, lr: f64) -> Self {
-        let all = || vars.trainable_variables();
+    pub(crate) fn new(trained: &Trained, schedule: Schedule, weight_decay: f64, lr: f64) -> Self {
+        let all = || trained.parameters();
         let adam = |parameters| Adam::new(parameters, weight_decay);
         match schedule {
             Schedule::Alternating(Apart { moves: Moves::Named(name), .. }) => {
-                let named: BTreeMap<String, Tensor> = vars.variables().into_iter().collect();
+                let named: BTreeMap<String, Tensor> = trained.vars.variables().into_iter().collect();
                 let trained = named.into_iter().filter(|(_, t)| t.requires_grad());
                 let (own, rest): (Vec<_>, Vec<_>) = trained.partition(|(full, _)| last(full) == name);
                 let copies =
@@ -113,8 +120,7 @@ fn last(full: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use coarsen_pool::{Loss, Over};
-    use tch::Device;
+    use coarsen_pool::Over;
 
     const APART: Apart = Apart { loss: "kl", every: 5, moves: Moves::Named("keys") };
 
@@ -127,35 +133,14 @@ mod tests {
 
     #[test]
     fn a_loss_apart_counts_in_its_own_epochs_alone() {
-        let loss =
-            |name, value: f32, weight| Loss { name, value: Tensor::from(value), weight, over: Over::Sum };
-        let out = Output { losses: vec![loss("kl", 3.0, 2.0), loss("cut", 0.5, 1.0)], ..Output::default() };
-        let of = |objective: Objective| objective.loss(Tensor::from(1f32), &out).double_value(&[]);
-        assert_eq!(
-            [Objective::Joint, Objective::Without("kl"), Objective::Only("kl")].map(of),
-            [7.5, 1.5, 6.0]
-        );
-    }
-
-    /// `(x + y)²` moves one group or the other, and leaves no gradient behind.
-    #[test]
-    fn a_step_moves_its_group_alone() {
-        for (moves, of_apart) in [(Moves::Named("keys"), [false, true]), (Moves::All, [true, true])] {
-            let vars = VarStore::new(Device::Cpu);
-            let weight = vars.root().sub("layer").var("weight", &[1], tch::nn::Init::Const(1.0));
-            let keys = vars.root().sub("layer").var("keys", &[1], tch::nn::Init::Const(2.0));
-            let mut groups = Groups::new(&vars, Schedule::Alternating(Apart { moves, ..APART }), 0.0, 0.1);
-            let mut moved = |objective| {
-                let before = [weight.copy(), keys.copy()];
-                (&weight + &keys).square().sum(None).backward();
-                groups.step(objective, 0.1, None).expect("a step");
-                let zero = |t: &Tensor| !t.grad().defined() || t.grad().abs().max().double_value(&[]) == 0.0;
-                assert!(zero(&weight) && zero(&keys), "gradients are dropped");
-                [!weight.equal(&before[0]), !keys.equal(&before[1])]
-            };
-            assert_eq!(moved(Objective::Only("kl")), of_apart, "{moves:?}");
-            let of_task = [true, moves == Moves::All];
-            assert_eq!(moved(Objective::Without("kl")), of_task, "{moves:?}");
-        }
+        let loss = |name| Loss { name, value: Tensor::from(1f32), weight: 1.0, over: Over::Sum, count: 1.0 };
+        let of = |objective: Objective| {
+            let names =
+                objective.auxiliaries(vec![loss("kl"), loss("cut")]).into_iter().map(|loss| loss.name);
+            (objective.task(Tensor::from(3f32)).double_value(&[]), names.collect::<Vec<_>>())
+        };
+        assert_eq!(of(Objective::Joint), (3.0, vec!["kl", "cut"]));
+        assert_eq!(of(Objective::Without("kl")), (3.0, vec!["cut"]));
+        assert_eq!(of(Objective::Only("kl")), (0.0, vec!["kl"]));
     }
 }

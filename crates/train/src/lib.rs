@@ -23,7 +23,7 @@
 //! ```
 //! use coarsen_eval::{Environment, Rule};
 //! use coarsen_graph::DataDir;
-//! use coarsen_train::{Checked, Place, Silent, run};
+//! use coarsen_train::{Checked, Compute, Place, Silent, run};
 //! use tch::Device;
 //!
 //! let experiment = Checked::parse(
@@ -32,7 +32,7 @@
 //! )?;
 //! let data = DataDir::new("data").load("COMMUNITIES", &experiment.experiment().features)?;
 //! let environment = Environment::host("0.1.0", "2.11.0", "cpu", 1);
-//! let place = Place { device: Device::Cpu, workers: 1, environment };
+//! let place = Place { compute: Compute { device: Device::Cpu, threads: 1 }, workers: 1, environment };
 //! let record = run(&experiment, &data, &place, None, &mut |_| Ok(()), &mut Silent)?;
 //! println!("test accuracy {:.3}", record.score(Rule::Honest)?.mean);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -46,6 +46,7 @@ pub mod experiment;
 mod groups;
 mod loader;
 pub mod observer;
+mod replicas;
 pub mod run;
 mod schedule;
 pub mod seed;
@@ -61,4 +62,4 @@ pub use run::{Place, majority, run};
 pub use seed::Streams;
 pub use step::{Epoch, Parts, Stepper};
 pub use task::{Batch, Head, Order, Score, Task, TaskConfig};
-pub use trainer::{Trained, fit};
+pub use trainer::{Compute, Trained, fit};

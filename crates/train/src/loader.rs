@@ -27,6 +27,30 @@ pub(crate) fn cut(data: &dyn Dataset, index: &[usize], batch: usize, equal_sizes
     groups.iter().flat_map(|(_, group)| group.chunks(batch)).map(<[usize]>::to_vec).collect()
 }
 
+/// Cuts a batch into `parts` parts of about as many nodes each, in order; a batch of fewer samples stays whole.
+pub(crate) fn parts(data: &dyn Dataset, mut index: &[usize], parts: usize) -> Vec<Vec<usize>> {
+    if index.len() < parts {
+        return vec![index.to_vec()];
+    }
+    let nodes = |i: &usize| data.sample(*i).topology.nodes();
+    let mut left: usize = index.iter().map(nodes).sum();
+    let mut cut = Vec::with_capacity(parts);
+    for others in (1..parts).rev() {
+        let goal = left / (others + 1);
+        let (mut count, mut size) = (1, nodes(&index[0]));
+        // Half of a graph that reaches over the goal must lie before it, and every other part needs a graph.
+        while count < index.len() - others && size + nodes(&index[count]) / 2 <= goal {
+            size += nodes(&index[count]);
+            count += 1;
+        }
+        let (part, rest) = index.split_at(count);
+        cut.push(part.to_vec());
+        (index, left) = (rest, left - size);
+    }
+    cut.push(index.to_vec());
+    cut
+}
+
 /// `index` in the order of this seed.
 pub(crate) fn shuffled(index: &[usize], seed: u64) -> Vec<usize> {
     let mut order = index.to_vec();
@@ -73,6 +97,25 @@ mod tests {
         let mut all: Vec<usize> = batches.concat();
         all.sort_unstable();
         assert!(all.into_iter().eq(0..100));
+    }
+
+    #[test]
+    fn parts_hold_every_sample_in_order_and_about_as_many_nodes() {
+        let data = DataDir::new("none").load("TRIANGLES", &FeatureRule::default()).expect("a built-in set");
+        let nodes = |part: &[usize]| part.iter().map(|&i| data.sample(i).topology.nodes()).sum::<usize>();
+        let largest = (0..data.len()).map(|i| nodes(&[i])).max().expect("samples");
+        let index: Vec<usize> = (3..67).rev().collect();
+        for count in 1..=5 {
+            let cut = parts(&data, &index, count);
+            assert_eq!((cut.len(), cut.concat()), (count, index.clone()));
+            let even = nodes(&index) / count;
+            assert!(
+                cut.iter().all(|part| !part.is_empty() && nodes(part).abs_diff(even) <= largest),
+                "{cut:?}"
+            );
+        }
+        assert_eq!(parts(&data, &index[..3], 3).len(), 3);
+        assert_eq!(parts(&data, &index[..2], 3), [index[..2].to_vec()]);
     }
 
     #[test]

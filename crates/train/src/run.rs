@@ -9,22 +9,20 @@ use std::time::Instant;
 
 use coarsen_eval::{Environment, Outcome, Protocol, Record, Run, Split, metric};
 use coarsen_graph::{Dataset, Target};
-use tch::Device;
 
 use crate::error::RunError;
 use crate::experiment::{Checked, Experiment};
 use crate::observer::{EpochScores, Observer};
 use crate::seed::Streams;
 use crate::task::Task;
-use crate::trainer::{Trained, fit};
+use crate::trainer::{Compute, Trained, fit};
 
 /// Where an experiment runs.
 #[derive(Debug, Clone)]
 pub struct Place {
-    /// Holds the tensors.
-    pub device: Device,
-    /// Runs trained side by side, each on a thread of its own. With one LibTorch thread each (`tch::set_num_threads(1)`)
-    /// the numbers do not depend on how many there are.
+    /// What each run computes with.
+    pub compute: Compute,
+    /// Runs trained side by side; the numbers do not depend on how many there are.
     pub workers: usize,
     /// Goes into the record.
     pub environment: Environment,
@@ -51,7 +49,7 @@ pub fn run(
     let task = plan.task.on(data)?;
     let splits = task.splits(&plan.protocol, plan.seed)?;
     // A configuration that is none must stop everything, not fail run by run.
-    drop(Trained::new(&plan.model, task.as_ref(), 0, place.device)?);
+    drop(Trained::new(&plan.model, task.as_ref(), 0, place.compute.device)?);
     let runs = splits.len() as u32;
     let mut record =
         Record::new(experiment.explicit().clone(), task.metric(), runs, place.environment.clone())
@@ -66,7 +64,7 @@ pub fn run(
     let shared = Shared { see: Mutex::new(see), kept: Mutex::new((record, save)), next: AtomicUsize::new(0) };
     let work = || -> Result<(), RunError> {
         while let Some(split) = missing.get(shared.next.fetch_add(1, Ordering::Relaxed)) {
-            one(plan, task.as_ref(), split, runs, place.device, &shared).inspect_err(|_| {
+            one(plan, task.as_ref(), split, runs, place.compute, &shared).inspect_err(|_| {
                 // What has not begun does not begin.
                 shared.next.store(missing.len(), Ordering::Relaxed);
             })?;
@@ -96,7 +94,7 @@ fn one(
     task: &dyn Task,
     split: &Split,
     runs: u32,
-    device: Device,
+    compute: Compute,
     shared: &Shared,
 ) -> Result<(), RunError> {
     locked(&shared.see).run_started(split.index, runs, plan.train.epochs);
@@ -109,7 +107,7 @@ fn one(
     let streams = Streams::new(plan.seed, split.index);
     // tch panics where LibTorch throws, for want of memory say: a failed run, like any other. Nothing of the run is used again.
     let fitted = catch_unwind(AssertUnwindSafe(|| {
-        fit(&plan.model, &plan.train, task, split, streams, device, &mut each_epoch)
+        fit(&plan.model, &plan.train, task, split, streams, compute, &mut each_epoch)
     }));
     let outcome = match fitted {
         Ok(Ok(curves)) => {

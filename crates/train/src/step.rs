@@ -1,15 +1,17 @@
 //! An epoch of training, step by step: what [`fit`](crate::fit) repeats, and what a benchmark times.
 
+use std::iter::from_fn;
 use std::time::Instant;
 
 use coarsen_model::{Needs, Schedule};
 use coarsen_nn::Ctx;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::ahead::ahead;
 use crate::config::{Optimizer, TrainConfig};
 use crate::error::RunError;
 use crate::groups::{Groups, Objective};
+use crate::replicas::{Passed, Replicas, Work, pass};
 use crate::seed::Streams;
 use crate::task::{Batch, Order, Score, Task};
 use crate::trainer::Trained;
@@ -40,7 +42,14 @@ pub struct Epoch {
     pub steps: u32,
 }
 
+/// Parts a batch is cut into at most. More than two have not been measured.
+const MOST_PARTS: usize = 2;
+
 /// Trains a network epoch by epoch.
+///
+/// With two LibTorch threads or more on a CPU, each batch of a network that [divides](coarsen_model::Model::divides) is computed in two parts,
+/// each by a thread of its own: the step is that of the whole batch up to rounding, and to the random numbers of dropout, of
+/// which each part draws its own. So numbers repeat bit for bit where the number of threads is the same.
 ///
 /// # Examples
 ///
@@ -53,7 +62,7 @@ pub struct Epoch {
 /// let data = DataDir::new("data").load("COMMUNITIES", &Default::default())?;
 /// let (task, streams) = (TaskConfig::default().on(&data)?, Streams::new(0, 0));
 /// let trained = Trained::new(&json!({"kind": "gin", "hidden": 8}), task.as_ref(), streams.init(), Device::Cpu)?;
-/// let mut stepper = Stepper::new(&trained, task.as_ref(), &TrainConfig::default(), streams);
+/// let mut stepper = Stepper::new(&trained, task.as_ref(), &TrainConfig::default(), streams, 1)?;
 /// let epoch = stepper.epoch(1, &(0..100).collect::<Vec<_>>())?;
 /// assert_eq!(epoch.steps, 2);
 /// assert!(epoch.score.loss.is_finite() && epoch.parts.forward > 0.0);
@@ -63,37 +72,51 @@ pub struct Stepper<'a> {
     trained: &'a Trained,
     task: &'a dyn Task,
     needs: Needs,
-    streams: Streams,
     batch: usize,
-    schedule: Schedule,
-    groups: Groups,
-    lr: f64,
-    clip_norm: Option<f64>,
-    count: u64,
+    threads: i32,
+    replicas: Replicas,
+    learner: Learner<'a>,
 }
 
 impl<'a> Stepper<'a> {
-    /// Before the first step.
-    pub fn new(trained: &'a Trained, task: &'a dyn Task, config: &TrainConfig, streams: Streams) -> Self {
+    /// Before the first step; `threads` are LibTorch's.
+    ///
+    /// # Errors
+    ///
+    /// What [`Trained::new`] gives: a network that divides is made once for every part.
+    pub fn new(
+        trained: &'a Trained,
+        task: &'a dyn Task,
+        config: &TrainConfig,
+        streams: Streams,
+        threads: usize,
+    ) -> Result<Self, RunError> {
         let Optimizer::Adam { lr, weight_decay } = config.optimizer;
+        let divides = trained.model.divides() && trained.vars.device() == Device::Cpu;
         let schedule = trained.model.schedule();
-        Self {
+        let parts = if divides { threads.clamp(1, MOST_PARTS) } else { 1 };
+        Ok(Self {
             trained,
             task,
             needs: trained.model.needs(),
-            streams,
             batch: config.batch as usize,
-            schedule,
-            groups: Groups::new(&trained.vars, schedule, weight_decay, lr),
-            lr,
-            clip_norm: config.clip_norm,
-            count: 0,
-        }
+            threads: threads.max(1) as i32,
+            replicas: Replicas::of(trained, task, parts)?,
+            learner: Learner {
+                task,
+                streams,
+                schedule,
+                groups: Groups::new(trained, schedule, weight_decay, lr),
+                lr,
+                clip_norm: config.clip_norm,
+                passes: 0,
+            },
+        })
     }
 
     /// Another learning rate from now on.
     pub fn set_rate(&mut self, lr: f64) {
-        self.lr = lr;
+        self.learner.lr = lr;
     }
 
     /// Trains epoch `epoch`, counted from 1, on the samples of `index` in an order of its own.
@@ -104,60 +127,12 @@ impl<'a> Stepper<'a> {
     ///
     /// When LibTorch fails, or `index` is empty.
     pub fn epoch(&mut self, epoch: u32, index: &[usize]) -> Result<Epoch, RunError> {
-        let streams = self.streams;
-        let shuffle = Some(streams.shuffle(epoch));
-        let order = Order { shuffle, cluster: streams.cluster(epoch), batch: self.batch };
-        let (task, needs, device) = (self.task, self.needs.clone(), self.trained.vars.device());
-        ahead(
-            || task.batches(index, order, &needs, device),
-            |batches| self.steps(batches, Objective::of(self.schedule, epoch), index.len()),
-        )
-    }
-
-    fn steps(
-        &mut self,
-        batches: &mut dyn Iterator<Item = Batch>,
-        objective: Objective,
-        samples: usize,
-    ) -> Result<Epoch, RunError> {
-        let whole_epoch = matches!(objective, Objective::Only(_));
-        let (mut predictions, mut targets, mut losses) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut parts, mut now) = (Parts::default(), Instant::now());
-        for batch in batches {
-            now = lap(&mut parts.loader, now);
-            let ctx = Ctx::train(self.streams.dropout(self.count));
-            let out = self.trained.model.forward(&batch.level, ctx.child(0));
-            let prediction = self.trained.head.predict(&out, ctx.child(1));
-            let loss = objective.loss(self.trained.head.loss(&prediction, &batch.target), &out);
-            now = lap(&mut parts.forward, now);
-            loss.f_backward()?;
-            now = lap(&mut parts.backward, now);
-            if !whole_epoch {
-                self.groups.step(objective, self.lr, self.clip_norm)?;
-            }
-            self.count += 1;
-            losses.push(loss.detach() * batch.target.size()[0] as f64);
-            predictions.push(prediction.detach());
-            targets.push(batch.target);
-            now = lap(&mut parts.optimizer, now);
-        }
-        now = lap(&mut parts.loader, now);
-        if whole_epoch {
-            self.groups.step(objective, self.lr, self.clip_norm)?;
-            lap(&mut parts.optimizer, now);
-        }
-        let steps = if whole_epoch { 1 } else { losses.len() as u32 };
-        // The losses are read here, once: a device need not wait for the host within the epoch.
-        let total = Tensor::stack(&losses, 0).sum(Kind::Double).double_value(&[]);
-        let metric = self.task.measure(&Tensor::cat(&predictions, 0), &Tensor::cat(&targets, 0))?;
-        Ok(Epoch { score: Score { metric, loss: total / samples as f64 }, parts, steps })
-    }
-
-    /// Hands the samples of `index` over in their order, batch by batch, with the same random choices of the host every time.
-    pub fn fixed<R>(&self, index: &[usize], consume: impl FnOnce(&mut dyn Iterator<Item = Batch>) -> R) -> R {
-        let order = Order { shuffle: None, cluster: self.streams.cluster_eval(), batch: self.batch };
-        let (task, needs, device) = (self.task, &self.needs, self.trained.vars.device());
-        ahead(|| task.batches(index, order, needs, device), consume)
+        let streams = self.learner.streams;
+        let (shuffle, cluster) = (Some(streams.shuffle(epoch)), streams.cluster(epoch));
+        self.passes(index, shuffle, cluster, |learner, pass| {
+            let objective = Objective::of(learner.schedule, epoch);
+            learner.epoch(objective, pass, index.len())
+        })
     }
 
     /// The task's metric and loss on the samples of `index`, in evaluation mode.
@@ -165,14 +140,119 @@ impl<'a> Stepper<'a> {
     /// # Errors
     ///
     /// When there are none.
-    pub fn score(&self, index: &[usize]) -> Result<Score, RunError> {
-        self.fixed(index, |batches| self.trained.score(self.task, batches))
+    pub fn score(&mut self, index: &[usize]) -> Result<Score, RunError> {
+        let (trained, task, cluster) = (self.trained, self.task, self.learner.streams.cluster_eval());
+        let passed = self.passes(index, None, cluster, |_, pass| {
+            from_fn(|| pass((Objective::Joint, Ctx::eval()), &mut Parts::default()))
+                .collect::<Result<Vec<_>, _>>()
+        })?;
+        trained.score(task, passed.into_iter().flatten().map(|part| (part.predictions, part.targets)))
+    }
+
+    /// Lets `run` pass the samples of `index` batch by batch, in the order of `shuffle`.
+    fn passes<R>(
+        &mut self,
+        index: &[usize],
+        shuffle: Option<u64>,
+        cluster: u64,
+        run: impl FnOnce(&mut Learner, &mut Pass<'_>) -> R,
+    ) -> R {
+        let Self { trained, task, needs, batch, threads, replicas, learner } = self;
+        let (parts, device) = (replicas.parts(), trained.vars.device());
+        let batches = task.cut(index, Order { shuffle, batch: *batch, parts }, needs);
+        let (task, needs) = (*task, &*needs);
+        let make = |samples: &[usize]| task.batch(samples, cluster, needs, device);
+        if parts == 1 {
+            tch::set_num_threads(*threads);
+            return ahead(
+                || batches.iter().map(|parts| make(&parts[0])),
+                |batches| {
+                    let mut pass = |(objective, ctx), times: &mut Parts| {
+                        let batch = timed(&mut times.loader, || batches.next())?;
+                        let samples = batch.samples();
+                        let work = Work { batch, samples, objective, ctx };
+                        Some(pass(trained, work, times).map(|passed| vec![passed]))
+                    };
+                    run(learner, &mut pass)
+                },
+            );
+        }
+        let mut batches = batches.into_iter();
+        let result = replicas.run(trained, (*threads / parts as i32).max(1), &make, |team| {
+            let mut pass = |aim, times: &mut Parts| Some(team.pass(batches.next()?, aim, times));
+            run(learner, &mut pass)
+        });
+        tch::set_num_threads(*threads);
+        result
+    }
+
+    /// Hands the samples of `index` over in their order, batch by batch, with the same random choices of the host every time.
+    pub fn fixed<R>(&self, index: &[usize], consume: impl FnOnce(&mut dyn Iterator<Item = Batch>) -> R) -> R {
+        let order = Order { shuffle: None, batch: self.batch, parts: 1 };
+        let batches = self.task.cut(index, order, &self.needs);
+        let (task, needs, device) = (self.task, &self.needs, self.trained.vars.device());
+        let cluster = self.learner.streams.cluster_eval();
+        ahead(|| batches.iter().map(|parts| task.batch(&parts[0], cluster, needs, device)), consume)
     }
 }
 
-/// Adds the time since `from` to a part; the time now.
-fn lap(part: &mut f64, from: Instant) -> Instant {
-    let now = Instant::now();
-    *part += (now - from).as_secs_f64();
-    now
+/// Makes steps of gradients.
+struct Learner<'a> {
+    task: &'a dyn Task,
+    streams: Streams,
+    schedule: Schedule,
+    groups: Groups,
+    lr: f64,
+    clip_norm: Option<f64>,
+    /// Batches passed so far.
+    passes: u64,
+}
+
+impl Learner<'_> {
+    /// Steps until there is nothing more to pass.
+    fn epoch(
+        &mut self,
+        objective: Objective,
+        pass: &mut Pass<'_>,
+        samples: usize,
+    ) -> Result<Epoch, RunError> {
+        let (mut predictions, mut targets, mut losses) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut parts, mut steps) = (Parts::default(), 0);
+        loop {
+            let ctx = Ctx::train(self.streams.dropout(self.passes));
+            let Some(passed) = pass((objective, ctx), &mut parts) else { break };
+            let passed = passed?;
+            self.passes += 1;
+            if !objective.is_apart() {
+                timed(&mut parts.optimizer, || self.groups.step(objective, self.lr, self.clip_norm))?;
+                steps += 1;
+            }
+            let of_batch: i64 = passed.iter().map(|part| part.targets.size()[0]).sum();
+            for part in passed {
+                losses.extend(part.loss.map(|loss| loss * of_batch as f64));
+                predictions.push(part.predictions);
+                targets.push(part.targets);
+            }
+        }
+        if objective.is_apart() {
+            timed(&mut parts.optimizer, || self.groups.step(objective, self.lr, self.clip_norm))?;
+            steps = 1;
+        }
+        // The losses are read here, once: a device need not wait for the host within the epoch.
+        let total = Tensor::stack(&losses, 0).sum(Kind::Double).double_value(&[]);
+        let metric = self.task.measure(&Tensor::cat(&predictions, 0), &Tensor::cat(&targets, 0))?;
+        let score = Score { metric, loss: total / samples as f64 };
+        Ok(Epoch { score, parts, steps })
+    }
+}
+
+/// Passes the next batch through the network, if there is one: backwards as well in training, from the losses of the objective.
+type Pass<'a> = dyn FnMut((Objective, Ctx), &mut Parts) -> Option<Result<Vec<Passed>, RunError>> + 'a;
+
+/// Adds the time that `work` takes to a part.
+pub(crate) fn timed<R>(part: &mut f64, work: impl FnOnce() -> R) -> R {
+    let started = Instant::now();
+    let result = work();
+    *part += started.elapsed().as_secs_f64();
+    result
 }

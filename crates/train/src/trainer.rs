@@ -1,10 +1,11 @@
 //! One run: a network from its initial parameters to its curves.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use coarsen_eval::{Curves, Split};
 use coarsen_model::Model;
-use coarsen_nn::{Ctx, Params};
+use coarsen_nn::Params;
 use serde_json::Value;
 use tch::nn;
 use tch::{Device, Tensor, no_grad};
@@ -16,7 +17,7 @@ use crate::observer::EpochScores;
 use crate::schedule::Rate;
 use crate::seed::Streams;
 use crate::step::Stepper;
-use crate::task::{Batch, Head, Score, Task};
+use crate::task::{Head, Score, Task};
 
 /// A network with its head and parameters, trained by [`fit`] or used for prediction.
 #[derive(Debug)]
@@ -27,6 +28,10 @@ pub struct Trained {
     pub model: Box<dyn Model>,
     /// The task's head; a network that gives logits of its own leaves it as it was made.
     pub head: Box<dyn Head>,
+    /// What the network was made by.
+    config: Value,
+    /// And the seed of its parameters.
+    seed: u64,
 }
 
 impl Trained {
@@ -38,34 +43,49 @@ impl Trained {
     pub fn new(model: &Value, task: &dyn Task, seed: u64, device: Device) -> Result<Self, RunError> {
         let vars = nn::VarStore::new(device);
         let params = Params::new(&vars.root(), seed);
+        let config = model.clone();
         let model = coarsen_model::model(model, &params.sub("model"), &task.dims())?;
         let head = task.head(&params.sub("head"), model.out_features());
-        Ok(Self { vars, model, head })
+        Ok(Self { vars, model, head, config, seed })
     }
 
-    /// Predictions and their targets, `[n, outputs]` and `[n, …]`, in evaluation mode.
-    pub fn predict(&self, batches: impl Iterator<Item = Batch>) -> (Tensor, Tensor) {
-        no_grad(|| {
-            let (predictions, targets): (Vec<_>, Vec<_>) = batches
-                .map(|batch| {
-                    let out = self.model.forward(&batch.level, Ctx::eval());
-                    (self.head.predict(&out, Ctx::eval()), batch.target)
-                })
-                .unzip();
-            (Tensor::cat(&predictions, 0), Tensor::cat(&targets, 0))
-        })
+    /// The same network over the same parameters, for another thread: gradients are its own.
+    pub(crate) fn replica(&self, task: &dyn Task) -> Result<Self, RunError> {
+        let replica = Self::new(&self.config, task, self.seed, self.vars.device())?;
+        let of_replica = replica.vars.variables();
+        for (name, variable) in self.vars.variables() {
+            let mut same = of_replica.get(&name).expect("made by the same configuration").shallow_clone();
+            same.set_data(&variable.detach());
+        }
+        Ok(replica)
     }
 
-    /// The task's metric and loss on some batches.
-    ///
-    /// # Errors
-    ///
-    /// When there are none.
-    pub fn score(&self, task: &dyn Task, batches: impl Iterator<Item = Batch>) -> Result<Score, RunError> {
-        let (predictions, targets) = self.predict(batches);
+    /// What is trained, in the order of the names.
+    pub(crate) fn parameters(&self) -> Vec<Tensor> {
+        let named: BTreeMap<String, Tensor> = self.vars.variables().into_iter().collect();
+        named.into_values().filter(Tensor::requires_grad).collect()
+    }
+
+    /// The task's metric and loss of predictions and their targets, batch by batch.
+    pub(crate) fn score(
+        &self,
+        task: &dyn Task,
+        batches: impl Iterator<Item = (Tensor, Tensor)>,
+    ) -> Result<Score, RunError> {
+        let (predictions, targets): (Vec<_>, Vec<_>) = batches.unzip();
+        let (predictions, targets) = (Tensor::cat(&predictions, 0), Tensor::cat(&targets, 0));
         let loss = no_grad(|| self.head.loss(&predictions, &targets)).double_value(&[]);
         Ok(Score { metric: task.measure(&predictions, &targets)?, loss })
     }
+}
+
+/// What one run computes with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compute {
+    /// Holds the tensors.
+    pub device: Device,
+    /// LibTorch's threads. With two or more, parts of a batch are computed side by side; see [`Stepper`].
+    pub threads: usize,
 }
 
 /// Trains a fresh network on one split. All curves are logged in every epoch; nothing reads the test curve here.
@@ -82,11 +102,11 @@ pub fn fit(
     task: &dyn Task,
     split: &Split,
     streams: Streams,
-    device: Device,
+    compute: Compute,
     each_epoch: &mut dyn FnMut(u32, &EpochScores) -> bool,
 ) -> Result<Curves, RunError> {
-    let trained = Trained::new(model, task, streams.init(), device)?;
-    let mut stepper = Stepper::new(&trained, task, config, streams);
+    let trained = Trained::new(model, task, streams.init(), compute.device)?;
+    let mut stepper = Stepper::new(&trained, task, config, streams, compute.threads)?;
     let Optimizer::Adam { lr, .. } = config.optimizer;
     let mut rate = Rate::new(config.schedule, lr, task.metric());
     let mut stop = EarlyStop::new(task.metric(), config.patience);

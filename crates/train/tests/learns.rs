@@ -3,8 +3,8 @@
 use coarsen_eval::{Environment, Outcome, Record, Rule, Run};
 use coarsen_graph::{Dataset, InMemory, Sample, Target, TopologyBuf};
 use coarsen_train::{
-    Checked, EpochScores, Observer, Place, RunError, Silent, Stepper, Streams, TaskConfig, TrainConfig,
-    Trained, majority, run,
+    Checked, Compute, EpochScores, Observer, Place, RunError, Silent, Stepper, Streams, TaskConfig,
+    TrainConfig, Trained, majority, run,
 };
 use ndarray::Array2;
 use serde_json::{Value, json};
@@ -37,7 +37,11 @@ fn experiment(model: &Value, epochs: u32) -> Checked {
 }
 
 fn place(workers: usize) -> Place {
-    Place { device: Device::Cpu, workers, environment: Environment::host("0", "0", "cpu", 1) }
+    Place {
+        compute: Compute { device: Device::Cpu, threads: 1 },
+        workers,
+        environment: Environment::host("0", "0", "cpu", 1),
+    }
 }
 
 fn trained(
@@ -188,7 +192,8 @@ fn keys_learn_in_epochs_of_their_own() {
         let model = json!({"kind": "hierarchical", "hidden": 8, "norm": "none", "pool": pool});
         let streams = Streams::new(0, 0);
         let trained = Trained::new(&model, task.as_ref(), streams.init(), Device::Cpu).expect("a network");
-        let mut stepper = Stepper::new(&trained, task.as_ref(), &TrainConfig::default(), streams);
+        let mut stepper =
+            Stepper::new(&trained, task.as_ref(), &TrainConfig::default(), streams, 2).expect("a stepper");
         let variable = |name: &str| trained.vars.variables()[name].copy();
         let mut moved = |epoch| {
             let names = ["model.convs0.conv0.root.weight", "model.pool0.keys"];

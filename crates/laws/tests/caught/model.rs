@@ -47,7 +47,7 @@ impl Model for Spoilt {
             Fault::GraphsByBatch => output.graphs = output.graphs.map(|y| &y - y.mean(None)),
             Fault::LossIsNoMean => {
                 let value = Tensor::from(g.segments().rows() as f64);
-                output.losses.push(Loss { name: "nodes", value, weight: 1.0, over: Over::Nodes });
+                output.losses.push(Loss::new("nodes", value, Over::Nodes, g));
             }
             Fault::InverseOfNothing => {
                 output.nodes = output.nodes.map(|y| y / g.adj.degree().unsqueeze(-1));

@@ -69,7 +69,7 @@ impl Pool for Spoilt {
             }
             Fault::SumsALoss => {
                 let value = segment::sum(&g.x, &graphs).sum(None);
-                selection.losses.push(Loss { name: "total", value, weight: 1.0, over: Over::Graphs });
+                selection.losses.push(Loss::new("total", value, Over::Graphs, g));
             }
             Fault::KeepsPadding => selection.s = Assignment::soft(score.softmax(-1, None), g),
             _ => {}

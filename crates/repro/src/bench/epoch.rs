@@ -58,7 +58,7 @@ pub(crate) struct Args {
     /// Stop after the epoch that passes this, three timed epochs at least
     #[arg(long, value_name = "SECONDS", default_value_t = 1e9)]
     max_seconds: f64,
-    /// Threads inside an operation
+    /// Threads of the run
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1024))]
     threads: u32,
     /// Decides the split and everything random
@@ -89,7 +89,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     let config = TrainConfig { batch, epochs: args.epochs, ..TrainConfig::default() };
     let streams = Streams::new(args.seed, 0);
     let trained = Trained::new(&preset.model, task.as_ref(), streams.init(), machine.device())?;
-    let mut stepper = Stepper::new(&trained, task.as_ref(), &config, streams);
+    let mut stepper = Stepper::new(&trained, task.as_ref(), &config, streams, args.threads as usize)?;
 
     let measured = train(args, &mut stepper, &split)?;
     let inference = infer(args.infer_passes, &trained, &stepper, data.len());

@@ -6,7 +6,7 @@
 mod norm;
 mod sweep;
 
-pub use norm::{Norm, normalize, normalize_backward};
+pub use norm::{Norm, Sums, normalize, normalize_backward, normalize_sums};
 
 use crate::act::Act;
 use crate::parallel::{Executor, Rows};

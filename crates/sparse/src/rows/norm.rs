@@ -1,6 +1,6 @@
 //! Batch normalisation: each column shifted and scaled by its moments.
 
-use super::{put, same, whole};
+use super::{same, whole};
 use crate::act::Act;
 use crate::parallel::Executor;
 use crate::scalar::Scalar;
@@ -66,18 +66,64 @@ pub fn normalize<T: Scalar>(
     });
 }
 
-/// Gradients of [`normalize`] when the moments are those of `x` itself, as in training.
+/// What the gradients of [`normalize`] need to know of all rows: sums over them, column by column.
 ///
-/// With `g = grad act'`, `x̂ = (x − mean) / √(var + eps)`: `dbias = Σ g`, `dweight = Σ g x̂`,
-/// `dx = weight / √(var + eps) · (g − dbias / n − x̂ dweight / n)`. `y` is the output of [`normalize`].
+/// Those of several parts of one batch are added before [`normalize_backward`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sums {
+    /// Rows summed over.
+    pub rows: f64,
+    /// `Σ g`, the gradient of `bias`: `[width]`.
+    pub bias: Vec<f64>,
+    /// `Σ g x̂`, the gradient of `weight`: `[width]`.
+    pub weight: Vec<f64>,
+}
+
+/// Gradients of `weight` and `bias` of [`normalize`], and what that of `x` needs.
+///
+/// With `g = grad act'` and `x̂ = (x − mean) / √(var + eps)`: `Σ g` and `Σ g x̂`. `y` is the output of [`normalize`].
 ///
 /// # Shapes
 ///
-/// `x, y, grad, dx: [n, width]`, `dweight, dbias` and those of `norm: [width]`.
+/// `x, y, grad: [n, width]`, those of `norm: [width]`.
 ///
-/// # Complexity
+/// # Panics
 ///
-/// O(n · width) in two passes: the sums are needed before the first row of `dx`.
+/// On a slice of another length.
+pub fn normalize_sums<T: Scalar>(
+    exec: &dyn Executor,
+    width: usize,
+    x: &[T],
+    y: &[T],
+    grad: &[T],
+    norm: &Norm<'_, T>,
+    act: Act,
+) -> Sums {
+    same("normalize_sums", x.len(), &[y.len(), grad.len()]);
+    norm.check("normalize_sums", width);
+    let Some(grid) = whole("normalize_sums", width, x.len()) else {
+        return Sums { rows: 0.0, bias: Vec::new(), weight: Vec::new() };
+    };
+    let mean = grid.tiled(|column| norm.mean[column]);
+    let inverse = grid.tiled(|column| norm.inverse(column));
+    let columns = [&mean[..], &inverse];
+    let [bias, weight] = grid.total(exec, (), |block, [bias, weight], ()| {
+        grid.sum_block(block, [y, grad], [], bias, |[y, grad], []| act.gradient(y, grad));
+        grid.sum_block(block, [x, y, grad], columns, weight, |[x, y, grad], [mean, inverse]| {
+            act.gradient(y, grad) * ((x - mean) * inverse)
+        });
+    });
+    Sums { rows: grid.rows() as f64, bias, weight }
+}
+
+/// Gradient of `x` of [`normalize`] when the moments are those of `x` itself, as in training.
+///
+/// `dx = weight / √(var + eps) · (g − Σ g / n − x̂ Σ g x̂ / n)` with `g` and `x̂` of [`normalize_sums`], which gives the sums;
+/// they run over all rows that the moments are of, which may be more than are here.
+///
+/// # Shapes
+///
+/// `x, y, grad, dx: [n, width]`, those of `norm` and `sums: [width]`.
 ///
 /// # Panics
 ///
@@ -91,30 +137,19 @@ pub fn normalize_backward<T: Scalar>(
     grad: &[T],
     norm: &Norm<'_, T>,
     act: Act,
+    sums: &Sums,
     dx: &mut [T],
-    dweight: &mut [T],
-    dbias: &mut [T],
 ) {
     same("normalize_backward", x.len(), &[y.len(), grad.len(), dx.len()]);
     norm.check("normalize_backward", width);
-    assert_eq!(dweight.len(), width, "rows::normalize_backward: `dweight` must be [{width}]");
-    assert_eq!(dbias.len(), width, "rows::normalize_backward: `dbias` must be [{width}]");
+    assert_eq!(sums.weight.len(), width, "rows::normalize_backward: `sums.weight` must be [{width}]");
+    assert_eq!(sums.bias.len(), width, "rows::normalize_backward: `sums.bias` must be [{width}]");
     let Some(grid) = whole("normalize_backward", width, x.len()) else { return };
+    let rows = sums.rows.max(1.0);
     let mean = grid.tiled(|column| norm.mean[column]);
-    let inverse = grid.tiled(|column| norm.inverse(column));
-    let columns = [&mean[..], &inverse];
-    let [shift, scale] = grid.total(exec, (), |block, [shift, scale], ()| {
-        grid.sum_block(block, [y, grad], [], shift, |[y, grad], []| act.gradient(y, grad));
-        grid.sum_block(block, [x, y, grad], columns, scale, |[x, y, grad], [mean, inverse]| {
-            act.gradient(y, grad) * ((x - mean) * inverse)
-        });
-    });
-    put(&shift, dbias);
-    put(&scale, dweight);
-    let rows = grid.rows().max(1) as f64;
     let factor = grid.tiled(|column| norm.weight[column] * norm.inverse(column));
-    let shift = grid.tiled(|column| T::from_f64(shift[column] / rows));
-    let slope = grid.tiled(|column| T::from_f64(scale[column] / rows) * norm.inverse(column));
+    let shift = grid.tiled(|column| T::from_f64(sums.bias[column] / rows));
+    let slope = grid.tiled(|column| T::from_f64(sums.weight[column] / rows) * norm.inverse(column));
     grid.map(
         exec,
         [x, y, grad],

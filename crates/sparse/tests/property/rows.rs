@@ -127,7 +127,10 @@ proptest! {
         let got = run(n + 2 * w, |exec, out| {
             let (dx, rest) = out.split_at_mut(n);
             let (dweight, dbias) = rest.split_at_mut(w);
-            rows::normalize_backward(exec, w, &o.x, &y, &o.g, &norm, o.act, dx, dweight, dbias);
+            let sums = rows::normalize_sums(exec, w, &o.x, &y, &o.g, &norm, o.act);
+            dweight.copy_from_slice(&sums.weight);
+            dbias.copy_from_slice(&sums.bias);
+            rows::normalize_backward(exec, w, &o.x, &y, &o.g, &norm, o.act, &sums, dx);
         });
         assert_close(&got[..n], slopes(&o.x, |x| inner(&o.g, &normal(&o, x, &o.weight, &o.bias))), 1e-7);
         let dweight = slopes(&o.weight, |weight| inner(&o.g, &normal(&o, &o.x, weight, &o.bias)));

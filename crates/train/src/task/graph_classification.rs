@@ -146,22 +146,20 @@ impl Task for GraphClassification<'_> {
         Box::new(ClassHead { hidden, last, dropout: self.config.dropout })
     }
 
-    fn batches<'a>(
-        &'a self,
-        index: &'a [usize],
-        order: Order,
-        needs: &'a Needs,
-        device: Device,
-    ) -> Box<dyn Iterator<Item = Batch> + 'a> {
+    fn cut(&self, index: &[usize], order: Order, needs: &Needs) -> Vec<Vec<Vec<usize>>> {
         let index = match order.shuffle {
             Some(seed) => loader::shuffled(index, seed),
             None => index.to_vec(),
         };
         let batches = loader::cut(self.data, &index, order.batch, needs.equal_sizes);
-        Box::new(batches.into_iter().map(move |index| Batch {
-            level: loader::level(self.data, &index, needs, order.cluster, device),
-            target: classes(self.data, &index, device),
-        }))
+        batches.iter().map(|batch| loader::parts(self.data, batch, order.parts)).collect()
+    }
+
+    fn batch(&self, samples: &[usize], cluster: u64, needs: &Needs, device: Device) -> Batch {
+        Batch {
+            level: loader::level(self.data, samples, needs, cluster, device),
+            target: classes(self.data, samples, device),
+        }
     }
 
     fn measure(&self, predictions: &Tensor, targets: &Tensor) -> Result<f64, RunError> {

@@ -48,15 +48,22 @@ pub struct Batch {
     pub target: Tensor,
 }
 
-/// Which samples come, in what order, with what random choices of the host.
+impl Batch {
+    /// How many samples.
+    pub(crate) fn samples(&self) -> i64 {
+        self.target.size()[0]
+    }
+}
+
+/// In what order samples come, and how many at a time.
 #[derive(Debug, Clone, Copy)]
 pub struct Order {
     /// Shuffled by this seed; `None`: as they are.
     pub shuffle: Option<u64>,
-    /// Seeds host clustering.
-    pub cluster: u64,
     /// Samples per batch.
     pub batch: usize,
+    /// Parts a batch is handed over in, from 1.
+    pub parts: usize,
 }
 
 /// A task owns data, splits, head, loss and metric; a model gives representations.
@@ -77,14 +84,11 @@ pub trait Task: Sync {
     /// What turns representations of this width into predictions.
     fn head(&self, params: &Params, width: i64) -> Box<dyn Head>;
 
-    /// The samples of `index`, batch by batch.
-    fn batches<'a>(
-        &'a self,
-        index: &'a [usize],
-        order: Order,
-        needs: &'a Needs,
-        device: Device,
-    ) -> Box<dyn Iterator<Item = Batch> + 'a>;
+    /// The samples of `index` by batches, each in [`Order::parts`] parts, or in one where it has not as many samples.
+    fn cut(&self, index: &[usize], order: Order, needs: &Needs) -> Vec<Vec<Vec<usize>>>;
+
+    /// These samples as one batch; `cluster` seeds host clustering.
+    fn batch(&self, samples: &[usize], cluster: u64, needs: &Needs, device: Device) -> Batch;
 
     /// The metric of predictions `[n, outputs]` for targets, all batches stacked.
     ///
