@@ -1,7 +1,7 @@
 //! The configuration of hierarchical networks, and how they are built.
 
 use coarsen_nn::{ConfigError, Dims, Params};
-use coarsen_pool::{Ending, Join, NormAt, Pool, Stack, StackConfig, fields};
+use coarsen_pool::{Ending, Invariance, Join, NormAt, Pool, Stack, StackConfig, fields};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -13,6 +13,7 @@ use crate::registry::ModelSpec;
 pub const SPEC: ModelSpec = ModelSpec {
     name: NAME,
     paper: "Ying et al. 2018, § 4; Cangea et al. 2018; Mesquita et al. 2020",
+    invariance: Invariance::Exact,
     example: || {
         let pool = Some(json!({"kind": DEFAULT_POOL}));
         let mut example = json!(HierarchicalConfig { pool, ..HierarchicalConfig::default() });

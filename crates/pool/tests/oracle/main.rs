@@ -19,7 +19,17 @@ const HERE: &str = env!("CARGO_MANIFEST_DIR");
 
 /// What is tested here, by family.
 const KNOWN: [(&str, &[&str]); 2] = [
-    ("loss", &["diffpool_entropy_paper", "diffpool_link_paper", "gmn_kl", "mem_pool_kl", "mincut_loss"]),
+    (
+        "loss",
+        &[
+            "diffpool_entropy_paper",
+            "diffpool_link_official",
+            "diffpool_link_paper",
+            "gmn_kl",
+            "mem_pool_kl",
+            "mincut_loss",
+        ],
+    ),
     (
         "pool",
         &["cluster_max", "diff_pool_dense", "gmn_mem", "mem_pool", "mincut_dense", "struct_pool", "top_k"],
