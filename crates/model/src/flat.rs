@@ -1,7 +1,7 @@
 //! Flat graph neural networks: convolutions on the input graph, then a readout.
 
 use coarsen_nn::{ConfigError, Ctx, Dims, Linear, Params, dropout};
-use coarsen_pool::{Join, NormAt, Stack, StackConfig, fields};
+use coarsen_pool::{Ending, Invariance, Join, NormAt, Stack, StackConfig, fields};
 use coarsen_tensor::{Layout, Level};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,6 +15,7 @@ use crate::registry::ModelSpec;
 pub const SPEC: ModelSpec = ModelSpec {
     name: NAME,
     paper: "the networks every pooling paper compares with",
+    invariance: Invariance::Exact,
     example: || {
         let mut example = json!(FlatConfig::default());
         example["kind"] = NAME.into();
@@ -89,6 +90,7 @@ impl FlatConfig {
             norm: self.norm,
             dropout: if self.jump == Jump::PerLayer { 0.0 } else { self.dropout },
             join: if self.jump == Jump::Last { Join::Last } else { Join::Cat },
+            ending: Ending::Whole,
         };
         let stack = stack.build(&p.sub("stack"), dims)?;
         let read = match self.jump {

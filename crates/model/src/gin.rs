@@ -1,7 +1,7 @@
 //! The graph isomorphism network as published (Xu et al. 2019).
 
 use coarsen_nn::ConfigError;
-use coarsen_pool::{NormAt, fields};
+use coarsen_pool::{Invariance, NormAt, fields};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -12,6 +12,7 @@ use crate::registry::ModelSpec;
 pub const SPEC: ModelSpec = ModelSpec {
     name: NAME,
     paper: "Xu et al. 2019",
+    invariance: Invariance::Exact,
     example: || {
         let mut example = json!(GinConfig::default());
         example["kind"] = NAME.into();

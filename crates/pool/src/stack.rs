@@ -17,6 +17,8 @@ pub enum NormAt {
     /// Convolution, ReLU, batch norm: DiffPool.
     #[default]
     After,
+    /// Convolution, ReLU, and one batch norm behind the last layer alone: the queries of memory layers in *Rethinking pooling*.
+    Last,
 }
 
 /// What a stack gives of the outputs of its layers.
@@ -28,6 +30,17 @@ pub enum Join {
     /// All, concatenated.
     #[default]
     Cat,
+}
+
+/// What stands behind the last convolution of a stack.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// What stands behind the others.
+    #[default]
+    Whole,
+    /// Nothing: neither ReLU nor batch norm nor dropout.
+    Plain,
 }
 
 /// What a [`Stack`] is made of; the fields of the configuration that holds it, borrowed.
@@ -49,6 +62,8 @@ pub struct StackConfig<'a> {
     pub dropout: f64,
     /// What is given.
     pub join: Join,
+    /// What stands behind the last convolution.
+    pub ending: Ending,
 }
 
 impl StackConfig<'_> {
@@ -66,9 +81,14 @@ impl StackConfig<'_> {
             let inputs = if l == 0 { dims.features } else { self.hidden };
             let outputs = self.last.filter(|_| l + 1 == self.layers).unwrap_or(self.hidden);
             let conv_dims = dims.with_features(inputs).with_outputs(outputs);
+            let plain = self.ending == Ending::Plain && l + 1 == self.layers;
             let norm = match self.norm {
+                _ if plain => None,
                 NormAt::None => None,
-                NormAt::Before | NormAt::After => Some(BatchNorm::new(&p.sub(format!("norm{l}")), outputs)),
+                NormAt::Last if l + 1 < self.layers => None,
+                NormAt::Before | NormAt::After | NormAt::Last => {
+                    Some(BatchNorm::new(&p.sub(format!("norm{l}")), outputs))
+                }
             };
             Ok(Layer { conv: conv(self.conv, &p.sub(format!("conv{l}")), &conv_dims)?, norm })
         };
@@ -78,6 +98,7 @@ impl StackConfig<'_> {
             at: self.norm,
             dropout: self.dropout,
             join: self.join,
+            ending: self.ending,
             linear: None,
         })
     }
@@ -91,6 +112,7 @@ pub struct Stack {
     at: NormAt,
     dropout: f64,
     join: Join,
+    ending: Ending,
     linear: Option<Linear>,
 }
 
@@ -120,11 +142,17 @@ impl Stack {
             let here = states.last().map(|x| g.with_x(x.shallow_clone()));
             let g = here.as_ref().unwrap_or(g);
             let conv = |act| layer.conv.activated(g, act, ctx.child(0));
+            if self.ending == Ending::Plain && l + 1 == self.layers.len() {
+                states.push(conv(Activation::Identity));
+                break;
+            }
             let x = match (self.at, &layer.norm) {
                 (NormAt::Before, Some(norm)) => {
                     norm.activated(&conv(Activation::Identity), g.mask(), Activation::Relu, ctx)
                 }
-                (NormAt::After, Some(norm)) => norm.forward(&conv(Activation::Relu), g.mask(), ctx),
+                (NormAt::After | NormAt::Last, Some(norm)) => {
+                    norm.forward(&conv(Activation::Relu), g.mask(), ctx)
+                }
                 (_, None) | (NormAt::None, _) => conv(Activation::Relu),
             };
             states.push(dropout(&x, self.dropout, ctx.child(1)));

@@ -119,6 +119,9 @@ mod tests {
     #[test]
     fn an_unknown_network_lists_the_known_ones() {
         let message = preset("gnc", "DD", 64).expect_err("refused").to_string();
-        assert!(message.contains("`gnc`; known are diffpool, gcn, gin, graclus, sage, topk"), "{message}");
+        assert!(
+            message.contains("`gnc`; known are diffpool, gcn, gin, graclus, mincut, sage, topk"),
+            "{message}"
+        );
     }
 }
