@@ -23,6 +23,7 @@ const CONVS: &[(&str, Read)] = &[
     ("dense_gin", dense_gin),
     ("dense_sage", dense_sage),
     ("dense_sage_legacy14", dense_sage_legacy14),
+    ("gat", gat),
     ("gcn", gcn),
     ("gin", gin),
     ("sage_legacy14", sage_legacy14),
@@ -38,7 +39,6 @@ const ABSENT: &[&str] = &[
     "dgcnn_conv",
     "diffpool_graph_conv",
     "ecc",
-    "gat",
     "graph_conv",
     "le_conv",
     "le_conv_official",
@@ -51,6 +51,17 @@ const ABSENT: &[&str] = &[
     "set2set_official",
     "sort",
 ];
+
+fn gat(settings: &mut Settings) -> Recipe {
+    let config = json!({
+        "kind": "gat",
+        "heads": settings.width("heads"),
+        "merge": if settings.flag("concat") { "concat" } else { "mean" },
+        "slope": settings.real("negative_slope"),
+    });
+    let roles = [("weight", "weight"), ("bias", "bias"), ("att_src", "att_src"), ("att_dst", "att_dst")];
+    Recipe::new(config, &roles)
+}
 
 fn gcn(settings: &mut Settings) -> Recipe {
     let config = json!({"kind": "gcn", "improved": settings.flag("improved")});
@@ -144,8 +155,11 @@ fn dense_gin(settings: &mut Settings) -> Recipe {
 
 fn check_conv(case: &Case, kind: Kind, read: Read) {
     let mut settings = Settings::of(case);
-    let dims = Dims::new(settings.width("in"), settings.width("out"));
     let recipe = read(&mut settings);
+    // A recorded width is that of a head, where heads stand side by side.
+    let side_by_side = recipe.config["merge"] == "concat";
+    let heads = if side_by_side { recipe.config["heads"].as_i64().expect("a number of heads") } else { 1 };
+    let dims = Dims::new(settings.width("in"), settings.width("out") * heads);
     settings.finish();
 
     let mut store = VarStore::new(Device::Cpu);

@@ -183,6 +183,18 @@ impl Padded {
 }
 
 impl Adjacency {
+    /// The same edges, all of weight 1; an entry 0 of a dense adjacency is no edge. Attributes are left out.
+    #[must_use]
+    pub fn unweighted(&self) -> Self {
+        match self {
+            Self::Sparse(s) => Self::Sparse(Sparse::new(s.pattern.clone(), None, s.options)),
+            Self::Dense(p) => Self::Dense(Padded::new(
+                p.a.ne(0.0).to_kind(p.a.kind()),
+                p.mask.as_ref().map(Tensor::shallow_clone),
+            )),
+        }
+    }
+
     /// The layout of this value.
     pub fn layout(&self) -> Layout {
         match self {

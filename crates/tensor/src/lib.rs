@@ -13,6 +13,7 @@
 //! | [`autograd`] | [`Function`], [`attach`]: the bridge to LibTorch's autograd |
 //! | [`level`] | [`Level`], [`Planned`] |
 //! | [`adjacency`], [`pattern`] | [`Adjacency`] and what convolutions do with it; the shared [`Pattern`] |
+//! | [`attention`] | attention over edges |
 //! | [`assignment`], [`coarsen`](Adjacency::coarsen) | [`Assignment`]; `Sᵀ A S`, hops |
 //! | [`layout`] | [`Layout`] and the door between the two |
 //! | [`segment`], [`segments`], [`grouped`] | reductions and products graph by graph |
@@ -50,6 +51,7 @@ pub mod adam;
 pub mod adjacency;
 pub mod affine;
 pub mod assignment;
+pub mod attention;
 pub mod autograd;
 pub mod batch_norm;
 mod blocked;

@@ -1,6 +1,6 @@
 //! GraphSAGE with the mean of the neighbours.
 
-use coarsen_tensor::{Adjacency, Level, Norm, Padded, Sparse};
+use coarsen_tensor::{Adjacency, Level, Norm};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -140,8 +140,8 @@ impl Sage {
         match self.averaging {
             Averaging::Weighted => adj.normalized(Norm::Row { floor: 0.0 }),
             Averaging::Floored => adj.normalized(Norm::Row { floor: 1.0 }),
-            Averaging::Count => adj.scaled_rows(&unit_weights(&adj).degree().clamp_min(1.0).reciprocal()),
-            Averaging::Unweighted => unit_weights(&adj).normalized(Norm::Row { floor: 0.0 }),
+            Averaging::Count => adj.scaled_rows(&adj.unweighted().degree().clamp_min(1.0).reciprocal()),
+            Averaging::Unweighted => adj.unweighted().normalized(Norm::Row { floor: 0.0 }),
         }
     }
 }
@@ -166,17 +166,6 @@ impl Conv for Sage {
 
     fn out_features(&self) -> i64 {
         self.neighbour.out_features()
-    }
-}
-
-/// The same edges, all of weight 1; an entry 0 of a dense adjacency is no edge.
-fn unit_weights(adj: &Adjacency) -> Adjacency {
-    match adj {
-        Adjacency::Sparse(s) => Adjacency::Sparse(Sparse::new(s.pattern.clone(), None, s.options)),
-        Adjacency::Dense(p) => Adjacency::Dense(Padded::new(
-            p.a.ne(0.0).to_kind(p.a.kind()),
-            p.mask.as_ref().map(Tensor::shallow_clone),
-        )),
     }
 }
 

@@ -55,6 +55,10 @@ impl<'a> Settings<'a> {
         self.get(key).as_i64().unwrap_or_else(|| panic!("{}: `{key}` is no integer", self.case))
     }
 
+    pub(crate) fn real(&mut self, key: &str) -> f64 {
+        self.get(key).as_f64().unwrap_or_else(|| panic!("{}: `{key}` is no number", self.case))
+    }
+
     /// Asserts a setting that has no counterpart here.
     pub(crate) fn is(&mut self, key: &str, want: &Value) {
         assert_eq!(self.get(key), want, "{}: `{key}`", self.case);
