@@ -2,10 +2,12 @@
 //!
 //! | module | holds |
 //! | --- | --- |
+//! | `dgcnn` | [`Dgcnn`]: mean over node and neighbours, the bias too (Zhang et al.) |
 //! | `gcn` | [`Gcn`]: symmetric normalisation (Kipf and Welling) |
 //! | `gin` | [`Gin`]: sum and MLP (Xu et al.) |
 //! | `sage` | [`Sage`]: mean of the neighbours (Hamilton et al.) |
 
+mod dgcnn;
 mod gcn;
 mod gin;
 mod sage;
@@ -21,6 +23,7 @@ use crate::activation::Activation;
 use crate::ctx::Ctx;
 use crate::linear::Linear;
 
+pub use dgcnn::{Dgcnn, DgcnnConfig};
 pub use gcn::{Gcn, GcnConfig};
 pub use gin::{Eps, Gin, GinConfig};
 pub use sage::{Averaging, Sage, SageConfig};
