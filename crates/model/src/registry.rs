@@ -4,7 +4,7 @@ use coarsen_nn::{ConfigError, Dims, Params, by_kind};
 use serde_json::Value;
 
 use crate::model::Model;
-use crate::{flat, gin, hierarchical};
+use crate::{dgcnn, flat, gin, hierarchical};
 
 /// A network, or why its configuration is refused.
 pub type Made = Result<Box<dyn Model>, ConfigError>;
@@ -23,7 +23,7 @@ pub struct ModelSpec {
 }
 
 /// Every network, in the order of their names.
-pub static MODELS: &[ModelSpec] = &[flat::SPEC, gin::SPEC, hierarchical::SPEC];
+pub static MODELS: &[ModelSpec] = &[dgcnn::SPEC, flat::SPEC, gin::SPEC, hierarchical::SPEC];
 
 /// Makes the network of `{"kind": NAME, …}`.
 ///
@@ -48,7 +48,7 @@ pub static MODELS: &[ModelSpec] = &[flat::SPEC, gin::SPEC, hierarchical::SPEC];
 /// assert!(model.needs().plans.is_empty());
 ///
 /// let error = coarsen_model::model(&serde_json::json!({"kind": "flart"}), &p, &dims).unwrap_err();
-/// assert_eq!(error.to_string(), "unknown model `flart`; known are flat, gin, hierarchical");
+/// assert_eq!(error.to_string(), "unknown model `flart`; known are dgcnn, flat, gin, hierarchical");
 /// # Ok::<(), coarsen_nn::ConfigError>(())
 /// ```
 pub fn model(config: &Value, p: &Params, dims: &Dims) -> Made {
