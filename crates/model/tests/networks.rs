@@ -47,7 +47,10 @@ fn refusal(config: &Value) -> String {
 /// Networks of every kind that are not plain examples.
 fn networks() -> Vec<Value> {
     let mut all = vec![
+        json!({"kind": "dgcnn"}),
+        json!({"kind": "dgcnn", "conv": {"kind": "gcn"}, "widths": [6, 1], "k": {"fixed": 11}, "dense": 5, "dropout": 0.0}),
         json!({"kind": "flat", "hidden": 6, "jump": "last"}),
+        json!({"kind": "flat", "hidden": 6, "jump": "last", "readout": [{"kind": "set2set"}, {"kind": "sort"}]}),
         json!({"kind": "flat", "hidden": 6, "jump": "cat", "dropout": 0.3}),
         json!({"kind": "flat", "hidden": 6, "jump": "per-layer", "conv": {"kind": "gcn"}, "norm": "none"}),
         json!({"kind": "gin", "hidden": 6}),
@@ -114,7 +117,7 @@ fn every_parameter_of_the_default_network_learns() {
     // With one cluster a softmax learns nothing: a tenth of seven nodes is one.
     let hierarchical =
         json!({"kind": "hierarchical", "levels": 2, "pool": {"kind": "diffpool", "ratio": 0.5}});
-    for config in [json!({"kind": "flat"}), json!({"kind": "gin"}), hierarchical] {
+    for config in [json!({"kind": "flat"}), json!({"kind": "gin"}), json!({"kind": "dgcnn"}), hierarchical] {
         let (store, model) = make(&config);
         let output = model.forward(&rings(&[7, 5, 1, 4]), Ctx::train(1));
         let y = output.logits.or(output.graphs).expect("an answer");

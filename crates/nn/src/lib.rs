@@ -6,8 +6,9 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`mod@conv`] | [`Conv`] and the convolutions: GCN, GIN, GraphSAGE |
-//! | [`mod@readout`] | [`Readout`] and the readouts: maximum, mean, sum |
+//! | [`mod@conv`] | [`Conv`] and the convolutions: DGCNN, GCN, GIN, GraphSAGE |
+//! | [`pair`] | layers on pairs of nodes: PPGN |
+//! | [`mod@readout`] | [`Readout`] and the readouts: maximum, mean, sum, Set2Set, SortPool |
 //! | `registry` | [`CONVS`], [`READOUTS`]: what there is, by name |
 //! | `config`, `error` | [`Config`], [`parse`], [`ConfigError`]: from JSON to a checked description |
 //! | `dims`, `ctx` | [`Dims`], [`Ctx`]: what a layer knows before it exists, and how it is run |
@@ -53,6 +54,7 @@ mod dropout;
 mod error;
 mod linear;
 mod mlp;
+pub mod pair;
 mod params;
 pub mod readout;
 mod registry;

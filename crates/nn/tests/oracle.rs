@@ -3,10 +3,11 @@
 //! Each case runs twice: in `f64` at the tolerance of the fixture, in `f32` at [`SINGLE`]. A key of a configuration or a parameter
 //! that a layer's recipe does not mention fails the case, and so does a recorded gradient that is not compared.
 
+mod pairs;
 mod recorded;
 
 use coarsen_fixture::{Case, cases, ops};
-use coarsen_nn::{Ctx, Dims, Params, conv, readout};
+use coarsen_nn::{Activation, Ctx, Dims, Params, conv, readout};
 use recorded::{Graph, Recipe, Settings, compare, set};
 use serde_json::json;
 use tch::{Device, Kind, Tensor, nn::VarStore};
@@ -23,6 +24,7 @@ const CONVS: &[(&str, Read)] = &[
     ("dense_gin", dense_gin),
     ("dense_sage", dense_sage),
     ("dense_sage_legacy14", dense_sage_legacy14),
+    ("dgcnn_conv", dgcnn),
     ("gat", gat),
     ("gcn", gcn),
     ("gin", gin),
@@ -30,26 +32,30 @@ const CONVS: &[(&str, Read)] = &[
     ("sage_mean", sage_mean),
 ];
 
-/// The recorded readouts that this crate has; names and configurations are the same here.
-const READOUTS: &[&str] = &["max", "mean", "sum"];
+/// How each recorded readout is written here.
+const READOUTS: &[(&str, Read)] = &[
+    ("max", |_| Recipe::new(json!({"kind": "max"}), &[])),
+    ("mean", |_| Recipe::new(json!({"kind": "mean"}), &[])),
+    ("set2set", set2set),
+    ("set2set_official", set2set_official),
+    ("sort", |settings| Recipe::new(json!({"kind": "sort", "k": {"fixed": settings.width("k")}}), &[])),
+    ("sum", |_| Recipe::new(json!({"kind": "sum"}), &[])),
+];
+
+/// Recorded operations on pairs of nodes, compared in `pairs`.
+const PAIRS: &[&str] = &["ppgn_block", "ppgn_suffix"];
 
 /// Recorded operations that no layer of this crate answers to.
 const ABSENT: &[&str] = &[
     "dense_graph_conv",
-    "dgcnn_conv",
     "diffpool_graph_conv",
     "ecc",
     "graph_conv",
     "le_conv",
     "le_conv_official",
-    "ppgn_block",
-    "ppgn_suffix",
     "s2v_loopy_bp",
     "s2v_mean_field",
     "sage_max",
-    "set2set",
-    "set2set_official",
-    "sort",
 ];
 
 fn gat(settings: &mut Settings) -> Recipe {
@@ -61,6 +67,27 @@ fn gat(settings: &mut Settings) -> Recipe {
     });
     let roles = [("weight", "weight"), ("bias", "bias"), ("att_src", "att_src"), ("att_dst", "att_dst")];
     Recipe::new(config, &roles)
+}
+
+fn dgcnn(_: &mut Settings) -> Recipe {
+    Recipe::new(json!({"kind": "dgcnn"}), &[("weight", "weight"), ("bias", "bias")])
+        .ending_with(Activation::Tanh)
+}
+
+const LSTM: [(&str, &str); 4] = [
+    ("lstm_weight_ih", "weight_ih"),
+    ("lstm_weight_hh", "weight_hh"),
+    ("lstm_bias_ih", "bias_ih"),
+    ("lstm_bias_hh", "bias_hh"),
+];
+
+fn set2set(settings: &mut Settings) -> Recipe {
+    Recipe::new(json!({"kind": "set2set", "steps": settings.width("steps")}), &LSTM)
+}
+
+fn set2set_official(_: &mut Settings) -> Recipe {
+    let pred = [("pred_weight", "pred.weight"), ("pred_bias", "pred.bias")];
+    Recipe::new(json!({"kind": "set2set-official"}), &LSTM).with(&pred)
 }
 
 fn gcn(settings: &mut Settings) -> Recipe {
@@ -169,7 +196,7 @@ fn check_conv(case: &Case, kind: Kind, read: Read) {
     let parameters = recipe.fill(case, &store);
 
     let graph = Graph::of(case, kind);
-    let y = layer.forward(&graph.level, recipe.ctx);
+    let y = layer.activated(&graph.level, recipe.act, recipe.ctx);
     compare(case, "out.x", &y.detach());
     (y * set(case, "probe.x", kind)).sum(kind).backward();
     graph.compare_gradients(case);
@@ -183,19 +210,31 @@ fn check_conv(case: &Case, kind: Kind, read: Read) {
     case.finish();
 }
 
-fn check_readout(case: &Case, kind: Kind, name: &str) {
+fn check_readout(case: &Case, kind: Kind, read: Read) {
     let mut settings = Settings::of(case);
-    let features = settings.width("in");
+    let features = set(case, "x", kind).size().pop().expect("features");
+    if case.config.get("in").is_some() {
+        settings.is("in", &json!(features));
+    }
+    let recipe = read(&mut settings);
     settings.finish();
-    let store = VarStore::new(Device::Cpu);
-    let layer =
-        readout(&json!({"kind": name}), &Params::new(&store.root(), 0), &Dims::new(features, features))
-            .unwrap_or_else(|error| panic!("{case}: {error}"));
+    let mut store = VarStore::new(Device::Cpu);
+    store.set_kind(kind);
+    let layer = readout(&recipe.config, &Params::new(&store.root(), 0), &Dims::new(features, features))
+        .unwrap_or_else(|error| panic!("{case}: {error}"));
+    let parameters = recipe.fill(case, &store);
     for graph in [Graph::of(case, kind), Graph::of(case, kind).padded()] {
         let y = layer.forward(&graph.level, Ctx::eval());
         compare(case, "out.x", &y.detach());
         (y * set(case, "probe.x", kind)).sum(kind).backward();
         graph.compare_gradients(case);
+        for (role, parameter) in &parameters {
+            // A single step has no use for the weights of a state.
+            let gradient = parameter.grad();
+            let gradient = if gradient.defined() { gradient } else { parameter.zeros_like() };
+            compare(case, &format!("grad.param.{role}"), &gradient);
+            parameter.shallow_clone().zero_grad();
+        }
     }
     case.finish();
 }
@@ -219,9 +258,9 @@ fn check_convs(kind: Kind) {
 }
 
 fn check_readouts(kind: Kind) {
-    for name in READOUTS {
-        for case in all("readout", name, kind) {
-            check_readout(&case, kind, name);
+    for (op, read) in READOUTS {
+        for case in all("readout", op, kind) {
+            check_readout(&case, kind, *read);
         }
     }
 }
@@ -248,12 +287,12 @@ fn readouts_agree_in_single_precision() {
 
 #[test]
 fn every_recorded_operation_is_compared_or_named_as_absent() {
-    let known: [Vec<&str>; 2] = [CONVS.iter().map(|(op, _)| *op).collect(), READOUTS.to_vec()];
+    let known: [Vec<&str>; 2] = [CONVS, READOUTS].map(|rows| rows.iter().map(|(op, _)| *op).collect());
     for (family, known) in ["conv", "readout"].into_iter().zip(known) {
         let recorded = ops(env!("CARGO_MANIFEST_DIR"), family);
         let overlooked: Vec<&String> = recorded
             .iter()
-            .filter(|op| !known.contains(&op.as_str()) && !ABSENT.contains(&op.as_str()))
+            .filter(|op| ![&known[..], PAIRS, ABSENT].iter().any(|ops| ops.contains(&op.as_str())))
             .collect();
         assert!(overlooked.is_empty(), "{family}: recorded, but neither compared nor absent: {overlooked:?}");
         let lost: Vec<&&str> = known.iter().filter(|op| !recorded.contains(**op)).collect();

@@ -2,11 +2,13 @@
 //!
 //! | module | holds |
 //! | --- | --- |
+//! | `dgcnn` | [`Dgcnn`]: mean over node and neighbours, the bias too (Zhang et al.) |
 //! | `gat` | [`Gat`]: attention (Veličković et al.) |
 //! | `gcn` | [`Gcn`]: symmetric normalisation (Kipf and Welling) |
 //! | `gin` | [`Gin`]: sum and MLP (Xu et al.) |
 //! | `sage` | [`Sage`]: mean of the neighbours (Hamilton et al.) |
 
+mod dgcnn;
 mod gat;
 mod gcn;
 mod gin;
@@ -23,6 +25,7 @@ use crate::activation::Activation;
 use crate::ctx::Ctx;
 use crate::linear::Linear;
 
+pub use dgcnn::{Dgcnn, DgcnnConfig};
 pub use gat::{Gat, GatConfig, HeadMerge};
 pub use gcn::{Gcn, GcnConfig};
 pub use gin::{Eps, Gin, GinConfig};

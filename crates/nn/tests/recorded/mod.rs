@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use coarsen_fixture::{Case, assert_close};
-use coarsen_nn::Ctx;
+use coarsen_nn::{Activation, Ctx};
 use coarsen_sparse::Csr;
 use coarsen_tensor::{Adjacency, Layout, Level, Padded, Pattern, Segments, Sparse};
 use ndarray::{ArrayD, ArrayView1, Axis};
@@ -74,6 +74,8 @@ impl<'a> Settings<'a> {
 pub(crate) struct Recipe {
     pub(crate) config: Value,
     pub(crate) ctx: Ctx,
+    /// What the recorded layer ends with.
+    pub(crate) act: Activation,
     /// A recorded parameter that has no counterpart here, since nothing depends on it: its gradient is 0.
     pub(crate) inert: Option<&'static str>,
     roles: Vec<(&'static str, &'static str)>,
@@ -83,7 +85,14 @@ pub(crate) struct Recipe {
 impl Recipe {
     /// A configuration, and for each recorded parameter its name here.
     pub(crate) fn new(config: Value, roles: &[(&'static str, &'static str)]) -> Self {
-        Self { config, ctx: Ctx::eval(), inert: None, roles: roles.to_vec(), buffers: Vec::new() }
+        Self {
+            config,
+            ctx: Ctx::eval(),
+            act: Activation::Identity,
+            inert: None,
+            roles: roles.to_vec(),
+            buffers: Vec::new(),
+        }
     }
 
     pub(crate) fn with(mut self, roles: &[(&'static str, &'static str)]) -> Self {
@@ -98,6 +107,11 @@ impl Recipe {
 
     pub(crate) fn without_influence(mut self, role: &'static str) -> Self {
         self.inert = Some(role);
+        self
+    }
+
+    pub(crate) fn ending_with(mut self, act: Activation) -> Self {
+        self.act = act;
         self
     }
 
@@ -149,6 +163,7 @@ impl Graph {
         let x = set(case, "x", kind).set_requires_grad(true);
         match try_set(case, "adj", kind) {
             Some(adj) => Self::dense(case, x, adj.set_requires_grad(true)),
+            None if x.dim() == 3 => Self::slots(x),
             None => Self::sparse(case, x),
         }
     }
@@ -164,6 +179,13 @@ impl Graph {
             .map(|mask| Tensor::try_from(&mask).expect("an array is a tensor").to_kind(x.kind()));
         let padded = Adjacency::Dense(Padded::new(adj.shallow_clone(), mask));
         Self { level: Level::new(x.shallow_clone(), padded), x, edges: Some(("adj", adj)) }
+    }
+
+    /// A padded batch without edges; every slot counts as a node.
+    fn slots(x: Tensor) -> Self {
+        let size = x.size();
+        let a = Tensor::zeros([size[0], size[1], size[1]], (x.kind(), x.device()));
+        Self { level: Level::new(x.shallow_clone(), Adjacency::Dense(Padded::new(a, None))), x, edges: None }
     }
 
     /// Edges stand in the file in any order, row 0 the source and row 1 the target: `A[target, source]`.

@@ -103,6 +103,7 @@ mod tests {
         let last = linear(2 * h, h) + linear(h, h / 2) + linear(h / 2, c);
         assert_eq!(parameters("topk"), gcn + 3 * h + last);
         assert_eq!(parameters("graclus"), gcn + head(h));
+        assert_eq!(parameters("set2set"), gcn + 4 * h * (3 * h + 2) + linear(h, h) + h * h + linear(h, c));
     }
 
     #[test]
@@ -120,7 +121,9 @@ mod tests {
     fn an_unknown_network_lists_the_known_ones() {
         let message = preset("gnc", "DD", 64).expect_err("refused").to_string();
         assert!(
-            message.contains("`gnc`; known are diffpool, gcn, gin, graclus, mincut, sage, topk"),
+            message.contains(
+                "`gnc`; known are diffpool, gcn, gin, graclus, mincut, sage, set2set, sortpool, topk"
+            ),
             "{message}"
         );
     }
