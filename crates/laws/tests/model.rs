@@ -75,6 +75,18 @@ fn hierarchies_of_controls() {
     obey(networks.into_iter().flatten(), &laws().without("every_parameter_learns"));
 }
 
+/// The release's statistics are those of slots over the batch: the order of the nodes and the graphs beside one change its logits.
+#[test]
+fn the_released_diffpool_is_not_exact() {
+    let config = json!({"kind": "diffpool-official", "hidden": 4, "embed": 4, "ratio": 0.5, "link": "on"});
+    obey([(config.clone(), Invariance::Broken(&["batch", "permutation"]))], &laws());
+    let make =
+        |p: &Params, dims: &Dims| coarsen_model::model(&config, p, dims).expect("a valid configuration");
+    let broken =
+        model::check(make, Invariance::Exact, &Laws::default()).expect_err("it breaks laws").to_string();
+    assert!(broken.starts_with("invariant does not hold"), "{broken}");
+}
+
 #[test]
 fn every_configuration() {
     for spec in MODELS {
