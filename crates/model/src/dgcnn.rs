@@ -2,7 +2,7 @@
 
 use coarsen_nn::readout::{Rows, Sort, SortConfig};
 use coarsen_nn::{Activation, Config, ConfigError, Conv, Ctx, Dims, Linear, Params, Readout, conv, dropout};
-use coarsen_pool::fields;
+use coarsen_pool::{Invariance, fields};
 use coarsen_tensor::{Act, Layout, Level, affine};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,6 +15,7 @@ use crate::registry::ModelSpec;
 pub const SPEC: ModelSpec = ModelSpec {
     name: NAME,
     paper: "Zhang et al. 2018",
+    invariance: Invariance::UpToTies,
     example: || {
         let mut example = json!(DgcnnConfig::default());
         example["kind"] = NAME.into();
@@ -163,6 +164,10 @@ const SORT: u64 = 1;
 const DROP: u64 = 2;
 
 impl Model for Dgcnn {
+    fn divides(&self) -> bool {
+        true
+    }
+
     fn needs(&self) -> Needs {
         Needs::layout(Layout::Sparse)
     }

@@ -1,6 +1,6 @@
 //! The configuration of hierarchical networks, and how they are built.
 
-use coarsen_nn::{ConfigError, Dims, Params};
+use coarsen_nn::{Activation, ConfigError, Dims, Params};
 use coarsen_pool::{Ending, Invariance, Join, NormAt, Pool, Stack, StackConfig, fields};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -196,6 +196,7 @@ impl HierarchicalConfig {
             layers,
             hidden: self.hidden,
             last: None,
+            activation: Activation::Relu,
             norm: self.norm,
             dropout: self.dropout,
             join: self.join,

@@ -3,7 +3,7 @@
 use std::iter::repeat_n;
 use std::sync::Arc;
 
-use coarsen_nn::{ConfigError, Ctx, Dims, Params};
+use coarsen_nn::{Activation, ConfigError, Ctx, Dims, Params};
 use coarsen_tensor::{Adjacency, Assignment, Layout, Level, Segments, segment};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -150,6 +150,7 @@ impl DiffPoolConfig {
             layers: self.layers,
             hidden: self.hidden,
             last: None,
+            activation: Activation::Relu,
             norm: self.norm,
             dropout: 0.0,
             join: Join::Cat,

@@ -12,12 +12,12 @@ use tch::Tensor;
 pub enum NormAt {
     /// Nowhere: convolution, ReLU.
     None,
-    /// Convolution, batch norm, ReLU: GIN.
+    /// Convolution, batch norm, activation: GIN.
     Before,
-    /// Convolution, ReLU, batch norm: DiffPool.
+    /// Convolution, activation, batch norm: DiffPool.
     #[default]
     After,
-    /// Convolution, ReLU, and one batch norm behind the last layer alone: the queries of memory layers in *Rethinking pooling*.
+    /// Convolution, activation, and one batch norm behind the last layer alone: the queries of memory layers in *Rethinking pooling*.
     Last,
 }
 
@@ -39,7 +39,7 @@ pub enum Ending {
     /// What stands behind the others.
     #[default]
     Whole,
-    /// Nothing: neither ReLU nor batch norm nor dropout.
+    /// Nothing: neither activation nor batch norm nor dropout.
     Plain,
 }
 
@@ -56,6 +56,8 @@ pub struct StackConfig<'a> {
     pub hidden: i64,
     /// Width of the last, where it is another.
     pub last: Option<i64>,
+    /// Behind each convolution.
+    pub activation: Activation,
     /// Batch norm over the valid nodes.
     pub norm: NormAt,
     /// Probability of dropping a feature after each layer, in [0, 1).
@@ -95,6 +97,7 @@ impl StackConfig<'_> {
         Ok(Stack {
             inputs: dims.features,
             layers: (0..self.layers).map(layer).collect::<Result<_, ConfigError>>()?,
+            activation: self.activation,
             at: self.norm,
             dropout: self.dropout,
             join: self.join,
@@ -104,11 +107,12 @@ impl StackConfig<'_> {
     }
 }
 
-/// Convolutions one after the other on the same graph, each with ReLU, batch norm and dropout as configured.
+/// Convolutions one after the other on the same graph, each with activation, batch norm and dropout as configured.
 #[derive(Debug)]
 pub struct Stack {
     inputs: i64,
     layers: Vec<Layer>,
+    activation: Activation,
     at: NormAt,
     dropout: f64,
     join: Join,
@@ -148,12 +152,12 @@ impl Stack {
             }
             let x = match (self.at, &layer.norm) {
                 (NormAt::Before, Some(norm)) => {
-                    norm.activated(&conv(Activation::Identity), g.mask(), Activation::Relu, ctx)
+                    norm.activated(&conv(Activation::Identity), g.mask(), self.activation, ctx)
                 }
                 (NormAt::After | NormAt::Last, Some(norm)) => {
-                    norm.forward(&conv(Activation::Relu), g.mask(), ctx)
+                    norm.forward(&conv(self.activation), g.mask(), ctx)
                 }
-                (_, None) | (NormAt::None, _) => conv(Activation::Relu),
+                (_, None) | (NormAt::None, _) => conv(self.activation),
             };
             states.push(dropout(&x, self.dropout, ctx.child(1)));
         }

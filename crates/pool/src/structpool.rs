@@ -1,6 +1,6 @@
 //! `StructPool` (Yuan and Ji 2020): a conditional random field over the assignments of nodes.
 
-use coarsen_nn::{ConfigError, Ctx, Dims, Params};
+use coarsen_nn::{Activation, ConfigError, Ctx, Dims, Params};
 use coarsen_tensor::grouped::{contract, expand};
 use coarsen_tensor::{Adjacency, Layout, Level, segment};
 use serde::{Deserialize, Serialize};
@@ -73,6 +73,7 @@ impl StructPoolConfig {
             layers: self.layers,
             hidden: self.hidden,
             last: Some(clusters),
+            activation: Activation::Relu,
             norm: NormAt::None,
             dropout: 0.0,
             join: Join::Last,
