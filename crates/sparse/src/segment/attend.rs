@@ -173,7 +173,7 @@ fn dot<T: Scalar>(a: &[T], b: &[T]) -> T {
     let mut half = LANES / 2;
     while half > 0 {
         for lane in 0..half {
-            sums[lane] = sums[lane] + sums[lane + half];
+            sums[lane] += sums[lane + half];
         }
         half /= 2;
     }
@@ -204,6 +204,6 @@ fn softmax<T: Scalar>(a: &mut [T]) {
     }
     let sum = a.iter().fold(T::ZERO, |sum, &a| sum + a);
     for a in a {
-        *a = *a / sum;
+        *a /= sum;
     }
 }
