@@ -5,7 +5,10 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::config::{Config, describe, parse};
-use crate::conv::{Conv, GcnConfig, GinConfig, SageConfig};
+use crate::conv::{
+    Conv, GcnConfig, GinConfig, GraphConvConfig, LeConvConfig, RawConfig, SageConfig, SageLstmConfig,
+    SageMaxConfig,
+};
 use crate::dims::Dims;
 use crate::error::ConfigError;
 use crate::params::Params;
@@ -55,10 +58,40 @@ pub static CONVS: &[ConvSpec] = &[
         build: build_conv::<GinConfig>,
     },
     ConvSpec {
+        name: GraphConvConfig::NAME,
+        paper: "Morris et al., Weisfeiler and Leman go neural: higher-order graph neural networks, AAAI 2019",
+        example: example::<GraphConvConfig>,
+        build: build_conv::<GraphConvConfig>,
+    },
+    ConvSpec {
+        name: LeConvConfig::NAME,
+        paper: "Ranjan, Sanyal and Talukdar, ASAP: adaptive structure aware pooling, AAAI 2020",
+        example: example::<LeConvConfig>,
+        build: build_conv::<LeConvConfig>,
+    },
+    ConvSpec {
+        name: RawConfig::NAME,
+        paper: "the code of Ying et al., Hierarchical graph representation learning with differentiable pooling, NeurIPS 2018",
+        example: example::<RawConfig>,
+        build: build_conv::<RawConfig>,
+    },
+    ConvSpec {
         name: SageConfig::NAME,
         paper: "Hamilton, Ying and Leskovec, Inductive representation learning on large graphs, NIPS 2017",
         example: example::<SageConfig>,
         build: build_conv::<SageConfig>,
+    },
+    ConvSpec {
+        name: SageLstmConfig::NAME,
+        paper: "Hamilton, Ying and Leskovec, Inductive representation learning on large graphs, NIPS 2017",
+        example: example::<SageLstmConfig>,
+        build: build_conv::<SageLstmConfig>,
+    },
+    ConvSpec {
+        name: SageMaxConfig::NAME,
+        paper: "Hamilton, Ying and Leskovec, Inductive representation learning on large graphs, NIPS 2017",
+        example: example::<SageMaxConfig>,
+        build: build_conv::<SageMaxConfig>,
     },
 ];
 
@@ -104,7 +137,7 @@ pub static READOUTS: &[ReadoutSpec] = &[
 /// assert_eq!(layer.out_features(), 64);
 ///
 /// let message = conv(&json!({"kind": "gat"}), &params, &Dims::new(7, 64)).unwrap_err().to_string();
-/// assert_eq!(message, "unknown convolution `gat`; known are gcn, gin, sage");
+/// assert_eq!(message, "unknown convolution `gat`; known are gcn, gin, graph-conv, le-conv, raw, sage, sage-lstm, sage-max");
 /// # Ok::<(), coarsen_nn::ConfigError>(())
 /// ```
 pub fn conv(config: &Value, p: &Params, dims: &Dims) -> Result<Box<dyn Conv>, ConfigError> {
@@ -235,8 +268,11 @@ mod tests {
 
     #[test]
     fn faults_are_named() {
-        assert_eq!(message(&json!({"kind": "gnc"})), "unknown convolution `gnc`; known are gcn, gin, sage");
-        let no_kind = r#"a convolution needs {"kind": …} with one of gcn, gin, sage, got {"improved":true}"#;
+        assert_eq!(
+            message(&json!({"kind": "gnc"})),
+            "unknown convolution `gnc`; known are gcn, gin, graph-conv, le-conv, raw, sage, sage-lstm, sage-max"
+        );
+        let no_kind = r#"a convolution needs {"kind": …} with one of gcn, gin, graph-conv, le-conv, raw, sage, sage-lstm, sage-max, got {"improved":true}"#;
         assert_eq!(message(&json!({"improved": true})), no_kind);
         assert!(message(&json!("gcn")).contains(r#"got "gcn""#));
         assert!(
