@@ -101,3 +101,21 @@ fn gin_starts_as_pytorch() {
     assert_constant(&made["conv.mlp.norm0.bias"], 0.0);
     assert_constant(&made["conv.eps"], 0.25);
 }
+
+#[test]
+fn raw_starts_as_glorot_with_the_gain_of_relu() {
+    let made = alone(json!({"kind": "raw"}));
+    assert_uniform(&made["conv.weight"], (12.0 / (IN + OUT) as f64).sqrt());
+    assert_constant(&made["conv.bias"], 0.0);
+}
+
+#[test]
+fn the_others_start_as_pytorch() {
+    for kind in ["graph-conv", "le-conv", "sage-max", "sage-lstm"] {
+        let made = alone(json!({"kind": kind}));
+        assert!(made.len() >= 3);
+        for values in made.values() {
+            assert_uniform(values, 1.0 / (IN as f64).sqrt());
+        }
+    }
+}

@@ -6,13 +6,23 @@
 //! | `gat` | [`Gat`]: attention (Veličković et al.) |
 //! | `gcn` | [`Gcn`]: symmetric normalisation (Kipf and Welling) |
 //! | `gin` | [`Gin`]: sum and MLP (Xu et al.) |
-//! | `sage` | [`Sage`]: mean of the neighbours (Hamilton et al.) |
+//! | `graph_conv` | [`GraphConv`]: sum, mean or maximum, and the node itself (Morris et al.) |
+//! | `le_conv` | [`LeConv`]: a node against its neighbours (Ranjan et al.) |
+//! | `raw` | [`Raw`]: sum of the neighbours, rows of length 1 (the code of Ying et al.) |
+//! | `sage`, `sage_max`, `sage_lstm` | [`Sage`], [`SageMax`], [`SageLstm`]: mean, maximum, LSTM (Hamilton et al.) |
+//! | `averaging` | [`Averaging`]: what a mean does with edge weights |
 
+mod averaging;
 mod dgcnn;
 mod gat;
 mod gcn;
 mod gin;
+mod graph_conv;
+mod le_conv;
+mod raw;
 mod sage;
+mod sage_lstm;
+mod sage_max;
 
 use std::cmp::Ordering;
 use std::fmt::Debug;
@@ -25,11 +35,20 @@ use crate::activation::Activation;
 use crate::ctx::Ctx;
 use crate::linear::Linear;
 
+pub use averaging::Averaging;
 pub use dgcnn::{Dgcnn, DgcnnConfig};
 pub use gat::{Gat, GatConfig, HeadMerge};
 pub use gcn::{Gcn, GcnConfig};
 pub use gin::{Eps, Gin, GinConfig};
-pub use sage::{Averaging, Sage, SageConfig};
+pub use graph_conv::{Aggregation, GraphConv, GraphConvConfig};
+pub use le_conv::{Form, LeConv, LeConvConfig};
+pub use raw::{Raw, RawConfig};
+pub use sage::{Sage, SageConfig};
+pub use sage_lstm::{SageLstm, SageLstmConfig};
+pub use sage_max::{SageMax, SageMaxConfig};
+
+/// The Euclidean norm up to which a row counts as 0.
+const NORM_FLOOR: f64 = 1e-12;
 
 /// A layer from a level to new node features.
 ///
@@ -101,6 +120,13 @@ fn sending(x: &Tensor, outputs: i64) -> Ordering {
     let width = x.size()[x.dim() - 1];
     let passes = if x.requires_grad() { 2 } else { 1 };
     (passes * width).cmp(&(2 * outputs))
+}
+
+/// Every row divided by its Euclidean norm. A row up to [`NORM_FLOOR`] becomes 0 and has no gradient, which would be 10¹² times
+/// that of its unit row.
+fn unit_rows(y: &Tensor) -> Tensor {
+    let norm = y.norm_scalaropt_dim(2, [-1_i64].as_slice(), true);
+    y / norm.masked_fill(&norm.le(NORM_FLOOR), f64::INFINITY)
 }
 
 /// A level small enough to work out a layer on paper.

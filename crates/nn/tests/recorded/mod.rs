@@ -59,6 +59,10 @@ impl<'a> Settings<'a> {
         self.get(key).as_f64().unwrap_or_else(|| panic!("{}: `{key}` is no number", self.case))
     }
 
+    pub(crate) fn text(&mut self, key: &str) -> &'a str {
+        self.get(key).as_str().unwrap_or_else(|| panic!("{}: `{key}` is no text", self.case))
+    }
+
     /// Asserts a setting that has no counterpart here.
     pub(crate) fn is(&mut self, key: &str, want: &Value) {
         assert_eq!(self.get(key), want, "{}: `{key}`", self.case);
@@ -78,6 +82,8 @@ pub(crate) struct Recipe {
     pub(crate) act: Activation,
     /// A recorded parameter that has no counterpart here, since nothing depends on it: its gradient is 0.
     pub(crate) inert: Option<&'static str>,
+    /// How the recorded input is read.
+    pub(crate) graph: fn(&Case, Kind) -> Graph,
     roles: Vec<(&'static str, &'static str)>,
     buffers: Vec<(&'static str, &'static str)>,
 }
@@ -90,6 +96,7 @@ impl Recipe {
             ctx: Ctx::eval(),
             act: Activation::Identity,
             inert: None,
+            graph: Graph::of,
             roles: roles.to_vec(),
             buffers: Vec::new(),
         }
@@ -112,6 +119,11 @@ impl Recipe {
 
     pub(crate) fn ending_with(mut self, act: Activation) -> Self {
         self.act = act;
+        self
+    }
+
+    pub(crate) fn on(mut self, graph: fn(&Case, Kind) -> Graph) -> Self {
+        self.graph = graph;
         self
     }
 
@@ -164,8 +176,13 @@ impl Graph {
         match try_set(case, "adj", kind) {
             Some(adj) => Self::dense(case, x, adj.set_requires_grad(true)),
             None if x.dim() == 3 => Self::slots(x),
-            None => Self::sparse(case, x),
+            None => Self::sparse(case, x, |edge| (edge[1], edge[0])),
         }
+    }
+
+    /// With the sources of recorded edges as the nodes that receive.
+    pub(crate) fn reversed(case: &Case, kind: Kind) -> Self {
+        Self::sparse(case, set(case, "x", kind).set_requires_grad(true), |edge| (edge[0], edge[1]))
     }
 
     /// The same in the dense layout.
@@ -188,8 +205,8 @@ impl Graph {
         Self { level: Level::new(x.shallow_clone(), Adjacency::Dense(Padded::new(a, None))), x, edges: None }
     }
 
-    /// Edges stand in the file in any order, row 0 the source and row 1 the target: `A[target, source]`.
-    fn sparse(case: &Case, x: Tensor) -> Self {
+    /// Edges stand in the file in any order, row 0 the source and row 1 the target; `ends` gives receiver and sender.
+    fn sparse(case: &Case, x: Tensor, ends: fn(ArrayView1<i64>) -> (i64, i64)) -> Self {
         let ptr: Vec<u32> = case.int("ptr").iter().map(|&p| u32::try_from(p).expect("an offset")).collect();
         let graphs = Segments::new(ptr);
         let batch: Vec<i64> =
@@ -197,7 +214,10 @@ impl Graph {
         assert_eq!(batch, case.int("batch").into_raw_vec_and_offset().0, "{case}: `batch` and `ptr`");
 
         let edges = case.try_int("edge_index").map_or_else(Vec::new, |index| {
-            let column = |(at, edge): (usize, ArrayView1<i64>)| (edge[1], edge[0], at as i64);
+            let column = |(at, edge): (usize, ArrayView1<i64>)| {
+                let (receiver, sender) = ends(edge);
+                (receiver, sender, at as i64)
+            };
             let mut edges: Vec<_> = index
                 .axis_iter(Axis(1))
                 .map(|edge| edge.into_dimensionality().expect("a pair"))
@@ -209,13 +229,13 @@ impl Graph {
         });
         let nodes = graphs.rows();
         let mut row_ptr = vec![0_u32; nodes + 1];
-        for &(target, _, _) in &edges {
-            row_ptr[target as usize + 1] += 1;
+        for &(receiver, _, _) in &edges {
+            row_ptr[receiver as usize + 1] += 1;
         }
         for i in 0..nodes {
             row_ptr[i + 1] += row_ptr[i];
         }
-        let col = edges.iter().map(|&(_, source, _)| u32::try_from(source).expect("a node")).collect();
+        let col = edges.iter().map(|&(_, sender, _)| u32::try_from(sender).expect("a node")).collect();
         let csr = Csr::new(nodes, nodes, row_ptr, col).unwrap_or_else(|error| panic!("{case}: {error}"));
 
         let weight = try_set(case, "edge_weight", x.kind()).map(|w| w.set_requires_grad(true));
