@@ -7,12 +7,15 @@ use serde_json::{Value, json};
 /// Settings beside the defaults.
 fn variants() -> Vec<Value> {
     vec![
+        json!({"kind": "ecc", "loops": "none", "hidden": 3, "bias": false}),
         json!({"kind": "gcn", "improved": true, "bias": false}),
         json!({"kind": "gcn", "loops": "add"}),
         json!({"kind": "gcn", "loops": "overwrite", "degree_floor": 1.0}),
         json!({"kind": "gcn", "loops": "none"}),
         json!({"kind": "gin", "eps": {"learned": 0.1}, "batch_norm": true, "hidden": 5, "activation": "elu"}),
         json!({"kind": "gin", "eps": {"fixed": -1.0}, "layers": 1, "semantics": "legacy14"}),
+        json!({"kind": "s2v", "steps": 2, "hidden": 5}),
+        json!({"kind": "s2v-loopy", "steps": 2, "hidden": 5}),
         json!({"kind": "sage", "normalize": true}),
         json!({"kind": "sage", "averaging": "floored"}),
         json!({"kind": "sage", "averaging": "unweighted", "bias": false}),

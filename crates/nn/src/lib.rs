@@ -6,7 +6,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`mod@conv`] | [`Conv`] and the convolutions: GCN, GIN, GraphSAGE |
+//! | [`mod@conv`] | [`Conv`] and the convolutions: ECC, GCN, GIN, GraphSAGE, structure2vec |
 //! | [`mod@readout`] | [`Readout`] and the readouts: maximum, mean, sum |
 //! | `registry` | [`CONVS`], [`READOUTS`]: what there is, by name |
 //! | `config`, `error` | [`Config`], [`parse`], [`ConfigError`]: from JSON to a checked description |

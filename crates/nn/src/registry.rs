@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::config::{Config, describe, parse};
-use crate::conv::{Conv, GcnConfig, GinConfig, SageConfig};
+use crate::conv::{Conv, EccConfig, GcnConfig, GinConfig, S2vConfig, S2vLoopyConfig, SageConfig};
 use crate::dims::Dims;
 use crate::error::ConfigError;
 use crate::params::Params;
@@ -43,6 +43,12 @@ pub struct ReadoutSpec {
 /// The convolutions, by name.
 pub static CONVS: &[ConvSpec] = &[
     ConvSpec {
+        name: EccConfig::NAME,
+        paper: "Simonovsky and Komodakis, Dynamic edge-conditioned filters in convolutional neural networks on graphs, CVPR 2017",
+        example: example::<EccConfig>,
+        build: build_conv::<EccConfig>,
+    },
+    ConvSpec {
         name: GcnConfig::NAME,
         paper: "Kipf and Welling, Semi-supervised classification with graph convolutional networks, ICLR 2017",
         example: example::<GcnConfig>,
@@ -53,6 +59,18 @@ pub static CONVS: &[ConvSpec] = &[
         paper: "Xu, Hu, Leskovec and Jegelka, How powerful are graph neural networks?, ICLR 2019",
         example: example::<GinConfig>,
         build: build_conv::<GinConfig>,
+    },
+    ConvSpec {
+        name: S2vConfig::NAME,
+        paper: "Dai, Dai and Song, Discriminative embeddings of latent variable models for structured data, ICML 2016",
+        example: example::<S2vConfig>,
+        build: build_conv::<S2vConfig>,
+    },
+    ConvSpec {
+        name: S2vLoopyConfig::NAME,
+        paper: "Dai, Dai and Song, Discriminative embeddings of latent variable models for structured data, ICML 2016",
+        example: example::<S2vLoopyConfig>,
+        build: build_conv::<S2vLoopyConfig>,
     },
     ConvSpec {
         name: SageConfig::NAME,
@@ -104,7 +122,7 @@ pub static READOUTS: &[ReadoutSpec] = &[
 /// assert_eq!(layer.out_features(), 64);
 ///
 /// let message = conv(&json!({"kind": "gat"}), &params, &Dims::new(7, 64)).unwrap_err().to_string();
-/// assert_eq!(message, "unknown convolution `gat`; known are gcn, gin, sage");
+/// assert_eq!(message, "unknown convolution `gat`; known are ecc, gcn, gin, s2v, s2v-loopy, sage");
 /// # Ok::<(), coarsen_nn::ConfigError>(())
 /// ```
 pub fn conv(config: &Value, p: &Params, dims: &Dims) -> Result<Box<dyn Conv>, ConfigError> {
@@ -235,8 +253,11 @@ mod tests {
 
     #[test]
     fn faults_are_named() {
-        assert_eq!(message(&json!({"kind": "gnc"})), "unknown convolution `gnc`; known are gcn, gin, sage");
-        let no_kind = r#"a convolution needs {"kind": …} with one of gcn, gin, sage, got {"improved":true}"#;
+        assert_eq!(
+            message(&json!({"kind": "gnc"})),
+            "unknown convolution `gnc`; known are ecc, gcn, gin, s2v, s2v-loopy, sage"
+        );
+        let no_kind = r#"a convolution needs {"kind": …} with one of ecc, gcn, gin, s2v, s2v-loopy, sage, got {"improved":true}"#;
         assert_eq!(message(&json!({"improved": true})), no_kind);
         assert!(message(&json!("gcn")).contains(r#"got "gcn""#));
         assert!(

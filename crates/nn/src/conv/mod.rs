@@ -2,18 +2,24 @@
 //!
 //! | module | holds |
 //! | --- | --- |
+//! | `ecc` | [`Ecc`]: a matrix for each edge, made of its attributes (Simonovsky and Komodakis) |
 //! | `gcn` | [`Gcn`]: symmetric normalisation (Kipf and Welling) |
 //! | `gin` | [`Gin`]: sum and MLP (Xu et al.) |
+//! | `s2v` | [`S2v`]: structure2vec, mean field (Dai et al.) |
+//! | `s2v_loopy` | [`S2vLoopy`]: structure2vec, loopy belief propagation (Dai et al.) |
 //! | `sage` | [`Sage`]: mean of the neighbours (Hamilton et al.) |
 
+mod ecc;
 mod gcn;
 mod gin;
+mod s2v;
+mod s2v_loopy;
 mod sage;
 
 use std::cmp::Ordering;
 use std::fmt::Debug;
 
-use coarsen_tensor::{Adjacency, Level, Loops};
+use coarsen_tensor::{Adjacency, Layout, Level, Loops, Sparse};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -21,8 +27,11 @@ use crate::activation::Activation;
 use crate::ctx::Ctx;
 use crate::linear::Linear;
 
+pub use ecc::{Ecc, EccConfig};
 pub use gcn::{Gcn, GcnConfig};
 pub use gin::{Eps, Gin, GinConfig};
+pub use s2v::{S2v, S2vConfig};
+pub use s2v_loopy::{S2vLoopy, S2vLoopyConfig};
 pub use sage::{Averaging, Sage, SageConfig};
 
 /// A layer from a level to new node features.
@@ -97,13 +106,32 @@ fn sending(x: &Tensor, outputs: i64) -> Ordering {
     (passes * width).cmp(&(2 * outputs))
 }
 
+/// The edges and their attributes, `[E, D]`; dense levels and pooled ones have none.
+fn attributes(g: &Level) -> Option<(&Sparse, &Tensor)> {
+    match &g.adj {
+        Adjacency::Sparse(adj) => adj.attr.as_ref().map(|attr| (adj, attr)),
+        Adjacency::Dense(_) => None,
+    }
+}
+
+/// What a layer that walks edges gives, on a level of either layout.
+fn on_edges(g: &Level, layer: &dyn Fn(&Level, &Sparse) -> Tensor) -> Tensor {
+    match &g.adj {
+        Adjacency::Sparse(adj) => layer(g, adj),
+        Adjacency::Dense(squares) => {
+            let sparse = g.to_layout(Layout::Sparse);
+            sparse.with_x(on_edges(&sparse, layer)).padded(squares.a.size()[1]).x
+        }
+    }
+}
+
 /// A level small enough to work out a layer on paper.
 #[cfg(test)]
 mod by_hand {
     use std::sync::Arc;
 
     use coarsen_sparse::Csr;
-    use coarsen_tensor::{Layout, Pattern, Segments, Sparse};
+    use coarsen_tensor::{Pattern, Segments};
     use tch::{Device, Kind, nn::VarStore, no_grad};
 
     use super::*;
@@ -115,6 +143,16 @@ mod by_hand {
         let weight = Tensor::from_slice(&[weight, weight]);
         let adj = Sparse::new(Arc::new(pattern), Some(weight), (Kind::Double, Device::Cpu));
         Level::new(Tensor::from_slice2(&[[1.0_f64], [3.0], [5.0]]), Adjacency::Sparse(adj))
+    }
+
+    /// The same graphs with one attribute on each of the edges `1 → 0` and `0 → 1`.
+    pub(super) fn attributed(attr: &[f64; 2]) -> Level {
+        let mut level = pair_and_single(1.0);
+        if let Adjacency::Sparse(adj) = level.adj {
+            let attr = Tensor::from_slice(attr).unsqueeze(1);
+            level.adj = Adjacency::Sparse(Sparse::new(adj.pattern, None, adj.options).with_attr(Some(attr)));
+        }
+        level
     }
 
     /// The layer gives these values, in both layouts, and 0 in the padding.
