@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::config::{Config, describe, parse};
 use crate::conv::{
-    Conv, DgcnnConfig, GatConfig, GcnConfig, GinConfig, GraphConvConfig, LeConvConfig, RawConfig, SageConfig,
-    SageLstmConfig, SageMaxConfig,
+    Conv, DgcnnConfig, EccConfig, GatConfig, GcnConfig, GinConfig, GraphConvConfig, LeConvConfig, RawConfig,
+    S2vConfig, S2vLoopyConfig, SageConfig, SageLstmConfig, SageMaxConfig,
 };
 use crate::dims::Dims;
 use crate::error::ConfigError;
@@ -54,6 +54,12 @@ pub static CONVS: &[ConvSpec] = &[
         build: build_conv::<DgcnnConfig>,
     },
     ConvSpec {
+        name: EccConfig::NAME,
+        paper: "Simonovsky and Komodakis, Dynamic edge-conditioned filters in convolutional neural networks on graphs, CVPR 2017",
+        example: example::<EccConfig>,
+        build: build_conv::<EccConfig>,
+    },
+    ConvSpec {
         name: GatConfig::NAME,
         paper: "Veličković et al., Graph attention networks, ICLR 2018",
         example: example::<GatConfig>,
@@ -88,6 +94,18 @@ pub static CONVS: &[ConvSpec] = &[
         paper: "the code of Ying et al., Hierarchical graph representation learning with differentiable pooling, NeurIPS 2018",
         example: example::<RawConfig>,
         build: build_conv::<RawConfig>,
+    },
+    ConvSpec {
+        name: S2vConfig::NAME,
+        paper: "Dai, Dai and Song, Discriminative embeddings of latent variable models for structured data, ICML 2016",
+        example: example::<S2vConfig>,
+        build: build_conv::<S2vConfig>,
+    },
+    ConvSpec {
+        name: S2vLoopyConfig::NAME,
+        paper: "Dai, Dai and Song, Discriminative embeddings of latent variable models for structured data, ICML 2016",
+        example: example::<S2vLoopyConfig>,
+        build: build_conv::<S2vLoopyConfig>,
     },
     ConvSpec {
         name: SageConfig::NAME,

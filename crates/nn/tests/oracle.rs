@@ -8,6 +8,7 @@ mod recorded;
 
 use coarsen_fixture::{Case, cases, ops};
 use coarsen_nn::{Activation, Ctx, Dims, Params, conv, readout};
+use coarsen_tensor::segment;
 use recorded::{Graph, Recipe, Settings, compare, set};
 use serde_json::json;
 use tch::{Device, Kind, Tensor, nn::VarStore};
@@ -27,12 +28,15 @@ const CONVS: &[(&str, Read)] = &[
     ("dense_sage_legacy14", dense_sage_legacy14),
     ("dgcnn_conv", dgcnn),
     ("diffpool_graph_conv", raw),
+    ("ecc", ecc),
     ("gat", gat),
     ("gcn", gcn),
     ("gin", gin),
     ("graph_conv", graph_conv),
     ("le_conv", le_conv),
     ("le_conv_official", le_conv_official),
+    ("s2v_loopy_bp", s2v_loopy),
+    ("s2v_mean_field", s2v),
     ("sage_legacy14", sage_legacy14),
     ("sage_max", sage_max),
     ("sage_mean", sage_mean),
@@ -52,7 +56,7 @@ const READOUTS: &[(&str, Read)] = &[
 const PAIRS: &[&str] = &["ppgn_block", "ppgn_suffix"];
 
 /// Recorded operations that no layer of this crate answers to.
-const ABSENT: &[&str] = &["ecc", "s2v_loopy_bp", "s2v_mean_field"];
+const ABSENT: &[&str] = &[];
 
 fn gat(settings: &mut Settings) -> Recipe {
     let config = json!({
@@ -234,13 +238,58 @@ fn dense_gin(settings: &mut Settings) -> Recipe {
     }
 }
 
+const S2V: [(&str, &str); 4] = [
+    ("node_weight", "node.weight"),
+    ("node_bias", "node.bias"),
+    ("conv_weight", "conv.weight"),
+    ("conv_bias", "conv.bias"),
+];
+
+fn s2v(settings: &mut Settings) -> Recipe {
+    embedding("s2v", settings)
+}
+
+fn s2v_loopy(settings: &mut Settings) -> Recipe {
+    embedding("s2v-loopy", settings)
+}
+
+/// An output width of 0 stands for no output layer.
+fn embedding(kind: &str, settings: &mut Settings) -> Recipe {
+    let (hidden, edge) = (settings.width("hidden"), settings.width("edge"));
+    let steps = settings.width("steps");
+    let recipe = if settings.width("out") == 0 {
+        Recipe::new(json!({"kind": kind, "steps": steps}), &S2V).with_outputs(hidden)
+    } else {
+        Recipe::new(json!({"kind": kind, "steps": steps, "hidden": hidden}), &S2V)
+            .with(&[("out_weight", "out.weight"), ("out_bias", "out.bias")])
+    };
+    if edge == 0 {
+        return recipe;
+    }
+    recipe.with(&[("edge_weight", "edge.weight"), ("edge_bias", "edge.bias")]).with_edge_features(edge)
+}
+
+fn ecc(settings: &mut Settings) -> Recipe {
+    let bias = settings.flag("bias");
+    let config = json!({"kind": "ecc", "hidden": settings.width("hidden"), "loops": "none", "bias": bias});
+    let filter = [
+        ("filter_0_weight", "filter.0.weight"),
+        ("filter_0_bias", "filter.0.bias"),
+        ("filter_1_weight", "filter.1.weight"),
+        ("filter_1_bias", "filter.1.bias"),
+    ];
+    let recipe = Recipe::new(config, &filter).with_edge_features(settings.width("edge"));
+    if bias { recipe.with(&[("bias", "bias")]) } else { recipe }
+}
+
 fn check_conv(case: &Case, kind: Kind, read: Read) {
     let mut settings = Settings::of(case);
     let recipe = read(&mut settings);
     // A recorded width is that of a head, where heads stand side by side.
     let side_by_side = recipe.config["merge"] == "concat";
     let heads = if side_by_side { recipe.config["heads"].as_i64().expect("a number of heads") } else { 1 };
-    let dims = Dims::new(settings.width("in"), settings.width("out") * heads);
+    let outputs = recipe.outputs.unwrap_or_else(|| settings.width("out") * heads);
+    let dims = Dims::new(settings.width("in"), outputs).with_edge_features(recipe.edge_features);
     settings.finish();
 
     let mut store = VarStore::new(Device::Cpu);
@@ -251,11 +300,22 @@ fn check_conv(case: &Case, kind: Kind, read: Read) {
 
     let graph = (recipe.graph)(case, kind);
     let y = layer.activated(&graph.level, recipe.act, recipe.ctx);
-    compare(case, "out.x", &y.detach());
-    if !case.names().any(|name| name == "probe.x") {
-        return case.finish(); // neighbours tie: no gradient is recorded
-    }
-    (y * set(case, "probe.x", kind)).sum(kind).backward();
+    let probed: Vec<Tensor> = ["x", "node", "graph"]
+        .into_iter()
+        .filter_map(|name| {
+            case.try_real(&format!("out.{name}"))?;
+            let value = match name {
+                "graph" => segment::sum(&y, &graph.level.segments()).relu(),
+                _ => y.shallow_clone(),
+            };
+            compare(case, &format!("out.{name}"), &value.detach());
+            // Where neighbours tie, no gradient is recorded.
+            case.try_real(&format!("probe.{name}"))?;
+            Some((value * set(case, &format!("probe.{name}"), kind)).sum(kind))
+        })
+        .collect();
+    let Some(probed) = probed.into_iter().reduce(|sum, part| sum + part) else { return case.finish() };
+    probed.backward();
     graph.compare_gradients(case);
     for (role, parameter) in parameters {
         compare(case, &format!("grad.param.{role}"), &parameter.grad());

@@ -255,7 +255,7 @@ impl Pool for DiffPool {
 
     fn coarsened(&self, dims: &Dims) -> Dims {
         let sizes = vec![self.clusters as u32; dims.sizes.len()];
-        dims.with_features(self.embed.out_features()).with_sizes(sizes)
+        dims.with_features(self.embed.out_features()).with_edge_features(0).with_sizes(sizes)
     }
 
     fn divides(&self) -> bool {

@@ -14,6 +14,7 @@
 //! | [`level`] | [`Level`], [`Planned`] |
 //! | [`adjacency`], [`pattern`] | [`Adjacency`] and what convolutions do with it; the shared [`Pattern`] |
 //! | [`attention`] | attention over edges |
+//! | [`messages`] | [`Messages`]: rows on directed edges |
 //! | [`assignment`], [`coarsen`](Adjacency::coarsen) | [`Assignment`]; `Sᵀ A S`, hops |
 //! | [`layout`] | [`Layout`] and the door between the two |
 //! | [`segment`], [`segments`], [`grouped`] | reductions and products graph by graph |
@@ -68,6 +69,7 @@ pub mod layout;
 pub mod level;
 pub mod matching;
 pub mod memory;
+pub mod messages;
 mod normalize;
 pub mod pattern;
 mod per_device;
@@ -100,6 +102,7 @@ pub use layout::Layout;
 pub use level::{Level, Planned};
 pub use matching::matching;
 pub use memory::{keep_freed_memory, release_freed_memory};
+pub use messages::Messages;
 pub use normalize::Norm;
 pub use pattern::Pattern;
 pub use relation::Relation;

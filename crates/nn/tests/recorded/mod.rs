@@ -84,6 +84,9 @@ pub(crate) struct Recipe {
     pub(crate) inert: Option<&'static str>,
     /// How the recorded input is read.
     pub(crate) graph: fn(&Case, Kind) -> Graph,
+    /// The output width, where it is not the setting `out`.
+    pub(crate) outputs: Option<i64>,
+    pub(crate) edge_features: i64,
     roles: Vec<(&'static str, &'static str)>,
     buffers: Vec<(&'static str, &'static str)>,
 }
@@ -97,6 +100,8 @@ impl Recipe {
             act: Activation::Identity,
             inert: None,
             graph: Graph::of,
+            outputs: None,
+            edge_features: 0,
             roles: roles.to_vec(),
             buffers: Vec::new(),
         }
@@ -109,6 +114,16 @@ impl Recipe {
 
     pub(crate) fn with_buffers(mut self, buffers: &[(&'static str, &'static str)]) -> Self {
         self.buffers.extend(buffers);
+        self
+    }
+
+    pub(crate) fn with_outputs(mut self, outputs: i64) -> Self {
+        self.outputs = Some(outputs);
+        self
+    }
+
+    pub(crate) fn with_edge_features(mut self, edge_features: i64) -> Self {
+        self.edge_features = edge_features;
         self
     }
 
@@ -166,8 +181,8 @@ fn copy(case: &Case, recorded: &str, variable: &Tensor) {
 pub(crate) struct Graph {
     pub(crate) level: Level,
     x: Tensor,
-    /// The name of the edges' tensor, and the tensor.
-    edges: Option<(&'static str, Tensor)>,
+    /// What is on the edges: the name in the file, and the tensor.
+    edges: Vec<(&'static str, Tensor)>,
 }
 
 impl Graph {
@@ -195,14 +210,18 @@ impl Graph {
             .try_int("mask")
             .map(|mask| Tensor::try_from(&mask).expect("an array is a tensor").to_kind(x.kind()));
         let padded = Adjacency::Dense(Padded::new(adj.shallow_clone(), mask));
-        Self { level: Level::new(x.shallow_clone(), padded), x, edges: Some(("adj", adj)) }
+        Self { level: Level::new(x.shallow_clone(), padded), x, edges: vec![("adj", adj)] }
     }
 
     /// A padded batch without edges; every slot counts as a node.
     fn slots(x: Tensor) -> Self {
         let size = x.size();
         let a = Tensor::zeros([size[0], size[1], size[1]], (x.kind(), x.device()));
-        Self { level: Level::new(x.shallow_clone(), Adjacency::Dense(Padded::new(a, None))), x, edges: None }
+        Self {
+            level: Level::new(x.shallow_clone(), Adjacency::Dense(Padded::new(a, None))),
+            x,
+            edges: vec![],
+        }
     }
 
     /// Edges stand in the file in any order, row 0 the source and row 1 the target; `ends` gives receiver and sender.
@@ -238,19 +257,22 @@ impl Graph {
         let col = edges.iter().map(|&(_, sender, _)| u32::try_from(sender).expect("a node")).collect();
         let csr = Csr::new(nodes, nodes, row_ptr, col).unwrap_or_else(|error| panic!("{case}: {error}"));
 
-        let weight = try_set(case, "edge_weight", x.kind()).map(|w| w.set_requires_grad(true));
+        let of_edges = |name| try_set(case, name, x.kind()).map(|values| values.set_requires_grad(true));
+        let (weight, attr) = (of_edges("edge_weight"), of_edges("edge_attr"));
         let order: Vec<i64> = edges.iter().map(|&(_, _, at)| at).collect();
-        let sorted = weight.as_ref().map(|w| w.index_select(0, &Tensor::from_slice(&order)));
-        let sparse =
-            Sparse::new(Arc::new(Pattern::new(csr, Arc::new(graphs))), sorted, (x.kind(), Device::Cpu));
+        let sorted =
+            |values: &Option<Tensor>| values.as_ref().map(|v| v.index_select(0, &Tensor::from_slice(&order)));
+        let pattern = Arc::new(Pattern::new(csr, Arc::new(graphs)));
+        let sparse = Sparse::new(pattern, sorted(&weight), (x.kind(), Device::Cpu)).with_attr(sorted(&attr));
         let level = Level::new(x.shallow_clone(), Adjacency::Sparse(sparse));
-        Self { level, x, edges: weight.map(|w| ("edge_weight", w)) }
+        let edges = [("edge_weight", weight), ("edge_attr", attr)];
+        Self { level, x, edges: edges.into_iter().filter_map(|(name, t)| Some((name, t?))).collect() }
     }
 
     /// Compares the gradients of everything that came in. Those of a dense adjacency are not recorded where they have a kink.
     pub(crate) fn compare_gradients(&self, case: &Case) {
         compare(case, "grad.x", &self.x.grad());
-        if let Some((name, edges)) = &self.edges {
+        for (name, edges) in &self.edges {
             let recorded = format!("grad.{name}");
             if case.names().any(|name| name == recorded) {
                 compare(case, &recorded, &edges.grad());
