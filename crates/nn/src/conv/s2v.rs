@@ -36,9 +36,10 @@ impl Default for S2vConfig {
 
 /// structure2vec, mean field: `μᵗᵢ = ReLU(mᵢ + W₂ Σⱼ wᵢⱼ μᵗ⁻¹ⱼ + b₂)` for `t = 1 … T` (Dai et al. 2016, algorithm 1).
 ///
-/// `mᵢ = W₁ xᵢ + b₁ (+ Σⱼ (Wₑ eᵢⱼ + bₑ))` with the attributes `eᵢⱼ` of the edges that arrive, and `μ⁰ = ReLU(m)`. All iterations share
-/// their parameters. A level without attributes, as dense and pooled ones are, has no such term. The output is `μᵀ`, or `ReLU(Wₒ μᵀ + bₒ)` with an output layer. Edge weights, which pooled graphs have, count
-/// in the sum over neighbours and have a gradient; the published method knows none. The vector of a graph, `ReLU(Σᵢ ·)`, is the model's.
+/// `mᵢ = W₁ xᵢ + b₁ (+ Σⱼ (Wₑ eᵢⱼ + bₑ))` with the attributes `eᵢⱼ` of the edges that arrive, and `μ⁰ = ReLU(m)`. All iterations
+/// share their parameters. A level without attributes, as dense and pooled ones are, has no such term. The output is `μᵀ`, or
+/// `ReLU(Wₒ μᵀ + bₒ)` with an output layer. Edge weights, which pooled graphs have, count in the sum over neighbours and have a
+/// gradient; the published method knows none. The vector of a graph, `ReLU(Σᵢ ·)`, is the model's.
 ///
 /// Parameters `node.weight` (`W₁`), `node.bias`, `conv.weight` (`W₂`), `conv.bias`, with edge attributes `edge.weight` (`Wₑ`),
 /// `edge.bias`, with an output layer `out.weight` (`Wₒ`), `out.bias`: Glorot's law, biases start at 0.
