@@ -9,8 +9,8 @@
 //! | --- | --- | --- | --- |
 //! | **S**elect | `S = select(score(A, X))` | [`Pool::score`] learns, [`Pool::select`] decides | every operator |
 //! | **R**educe | `X' = Sᵀ Z`, `Z = X` by default | [`Pool::reduce`] | Graclus (maximum) |
-//! | **C**onnect | `A' = Sᵀ A S` | [`Pool::connect`] | Top-k (unit `S`), Graclus (pattern alone) |
-//! | **L**ift | `X = S X'` | [`Pool::lift`] | Top-k (unit `S`) |
+//! | **C**onnect | `A' = Sᵀ A S` | [`Pool::connect`] | Top-k and SAGPool (unit `S`), Graclus (pattern alone) |
+//! | **L**ift | `X = S X'` | [`Pool::lift`] | Top-k and SAGPool (unit `S`) |
 //!
 //! | operator | takes → gives | score | select | auxiliary losses |
 //! | --- | --- | --- | --- | --- |
@@ -20,6 +20,7 @@
 //! | `graclus` | sparse → sparse | – | matching of the host | – |
 //! | `identity` | sparse → sparse | – | `S = I` | – |
 //! | `mincut` | either → dense | `MLP(X)`, `[N, K]` | softmax | cut, orthogonality |
+//! | `sagpool` | sparse → sparse | `GNN(A, X)`, `[N]` | the best of each graph | – |
 //! | `struct-pool` | either → dense | `GNN(A, X)`, `[N, K]` | mean field, softmax | – |
 //! | `top-k` | sparse → sparse | `X p / ‖p‖`, `[N]` | the best of each graph | – |
 //! | any, with `"control"` | the operator's | random | the operator's | none |
@@ -33,6 +34,7 @@
 //! | [`diffpool`], [`diffpool_loss`] | the operator; its losses as functions of given assignments |
 //! | [`gmn`], [`gmn_loss`] | the same of memory layers |
 //! | [`mincut`], [`mincut_loss`] | the same of `MinCutPool` |
+//! | [`sagpool`] | the same, scored by a convolution |
 //! | [`structpool`] | the operator and its mean field |
 //! | [`clusters`] | how many clusters a graph becomes |
 //! | [`top_k`], [`keep`] | the operator; how many nodes stay |
@@ -80,6 +82,7 @@ pub mod mincut_loss;
 pub mod pool;
 pub mod random;
 pub mod registry;
+pub mod sagpool;
 pub mod stack;
 pub mod structpool;
 pub mod top_k;
@@ -94,6 +97,7 @@ pub use mincut::{CutEdges, MinCut, MinCutConfig};
 pub use pool::{Apart, Loss, Moves, Over, PlanSpec, Pool, Pooled, Scores, Selection};
 pub use random::{Control, Controlled};
 pub use registry::{Invariance, Made, POOLS, PoolSpec, depth, fields, find, invariance, pool};
+pub use sagpool::{Form, SagPool, SagPoolConfig};
 pub use stack::{Ending, Join, NormAt, Stack, StackConfig};
 pub use structpool::{StructPool, StructPoolConfig};
 pub use top_k::{TopK, TopKConfig};

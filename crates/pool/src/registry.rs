@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::pool::Pool;
 use crate::random::{Control, Controlled};
-use crate::{diffpool, gmn, graclus, identity, mincut, structpool, top_k};
+use crate::{diffpool, gmn, graclus, identity, mincut, sagpool, structpool, top_k};
 
 /// What permuting the nodes of its input does to an operator, and which laws it is known to break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +77,7 @@ pub static POOLS: &[PoolSpec] = &[
     identity::SPEC,
     gmn::PYG,
     mincut::SPEC,
+    sagpool::SPEC,
     structpool::SPEC,
     top_k::SPEC,
 ];
@@ -212,7 +213,10 @@ mod tests {
     #[test]
     fn a_missing_kind_lists_the_known_ones() {
         let message = refusal(&json!({"keep": {"ratio": 0.5}}));
-        assert!(message.contains("graclus, identity, mem-pool, mincut, struct-pool, top-k"), "{message}");
+        assert!(
+            message.contains("graclus, identity, mem-pool, mincut, sagpool, struct-pool, top-k"),
+            "{message}"
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod gmn;
 mod losses;
 mod mincut;
 mod record;
+mod sag;
 mod struct_pool;
 mod top_k;
 
@@ -32,7 +33,17 @@ const KNOWN: [(&str, &[&str]); 2] = [
     ),
     (
         "pool",
-        &["cluster_max", "diff_pool_dense", "gmn_mem", "mem_pool", "mincut_dense", "struct_pool", "top_k"],
+        &[
+            "cluster_max",
+            "diff_pool_dense",
+            "gmn_mem",
+            "mem_pool",
+            "mincut_dense",
+            "sag",
+            "sag_pyg",
+            "struct_pool",
+            "top_k",
+        ],
     ),
 ];
 
