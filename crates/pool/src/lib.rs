@@ -14,6 +14,7 @@
 //!
 //! | operator | takes → gives | score | select | auxiliary losses |
 //! | --- | --- | --- | --- | --- |
+//! | `asap` | sparse → sparse | fitness of neighbourhoods, `[N]` | the best of each graph | – |
 //! | `diffpool` | either → dense | `GNN_pool(A, X)`, `[N, K]` | softmax | link, entropy |
 //! | `diffpool-pyg` | dense → dense | the same | the same | PyG's, which break laws |
 //! | `gmn`, `mem-pool` | either → dense | distance to keys, `[N, K]` | softmax | KL |
@@ -31,6 +32,7 @@
 //! | --- | --- |
 //! | [`mod@pool`] | [`Pool`], [`Selection`], [`Pooled`], [`Loss`], [`PlanSpec`] |
 //! | [`registry`] | [`POOLS`], [`pool()`], [`Invariance`] |
+//! | [`asap`] | neighbourhoods by attention, the fittest kept |
 //! | [`diffpool`], [`diffpool_loss`] | the operator; its losses as functions of given assignments |
 //! | [`gmn`], [`gmn_loss`] | the same of memory layers |
 //! | [`mincut`], [`mincut_loss`] | the same of `MinCutPool` |
@@ -69,6 +71,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod asap;
 pub mod clusters;
 pub mod diffpool;
 pub mod diffpool_loss;
@@ -87,6 +90,7 @@ pub mod stack;
 pub mod structpool;
 pub mod top_k;
 
+pub use asap::{Asap, AsapConfig, Fitness, NewLoops};
 pub use clusters::Clusters;
 pub use diffpool::{AssignWidth, DiffPool, DiffPoolConfig, Losses};
 pub use gmn::{Gmn, GmnConfig, Kernel, Keys, MemPoolConfig, Memory};

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::pool::Pool;
 use crate::random::{Control, Controlled};
-use crate::{diffpool, gmn, graclus, identity, mincut, sagpool, structpool, top_k};
+use crate::{asap, diffpool, gmn, graclus, identity, mincut, sagpool, structpool, top_k};
 
 /// What permuting the nodes of its input does to an operator, and which laws it is known to break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +70,7 @@ where
 
 /// Every operator, in the order of their names.
 pub static POOLS: &[PoolSpec] = &[
+    asap::SPEC,
     diffpool::SPEC,
     diffpool::PYG,
     gmn::SPEC,
@@ -114,7 +115,7 @@ pub fn find(name: &str) -> Result<&'static PoolSpec, ConfigError> {
 /// assert_eq!(&*pool.coarsened(&dims).sizes, &[4, 8]);
 ///
 /// let error = coarsen_pool::pool(&json!({"kind": "top-q"}), &p, &dims).unwrap_err().to_string();
-/// assert!(error.starts_with("unknown pooling operator `top-q`; known are diffpool, "));
+/// assert!(error.starts_with("unknown pooling operator `top-q`; known are asap, diffpool, "));
 /// # Ok::<(), coarsen_nn::ConfigError>(())
 /// ```
 pub fn pool(config: &Value, p: &Params, dims: &Dims) -> Made {

@@ -14,6 +14,7 @@
 //! | [`level`] | [`Level`], [`Planned`] |
 //! | [`adjacency`], [`pattern`] | [`Adjacency`] and what convolutions do with it; the shared [`Pattern`] |
 //! | [`assignment`], [`coarsen`](Adjacency::coarsen) | [`Assignment`]; `Sᵀ A S`, hops |
+//! | [`Sparse::attend`], [`Sparse::max`] | what a node makes of those that send to it, beside sums |
 //! | [`layout`] | [`Layout`] and the door between the two |
 //! | [`segment`], [`segments`], [`grouped`] | reductions and products graph by graph |
 //! | [`top_k`], [`mod@matching`] | discrete choices on the host |
@@ -66,6 +67,7 @@ pub mod layout;
 pub mod level;
 pub mod matching;
 pub mod memory;
+pub mod neighbourhood;
 mod normalize;
 pub mod pattern;
 mod per_device;

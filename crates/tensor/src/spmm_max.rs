@@ -19,23 +19,31 @@ use crate::view::{Dense, by_kind, filled, on_host};
 ///
 /// `x: [rows, F]` → `[cols, F]`.
 pub(crate) fn spmm_max(relation: &Arc<Relation>, x: &Tensor) -> Tensor {
-    let by_column = Arc::clone(&relation.transposed().relation);
-    let shape = [relation.cols(), x.size()[1]];
+    row_max(&relation.transposed().relation, x)
+}
+
+/// Largest value of each number over the columns related to each row; 0 for a row without any.
+///
+/// # Shapes
+///
+/// `x: [cols, F]` → `[rows, F]`.
+pub(crate) fn row_max(relation: &Arc<Relation>, x: &Tensor) -> Tensor {
+    let shape = [relation.rows(), x.size()[1]];
     if !on_host(x) {
-        let members = x.index_select(0, &by_column.col(x.device()));
+        let members = x.index_select(0, &relation.col(x.device()));
         let zeros = Tensor::zeros(shape, (x.kind(), x.device()));
-        return zeros.index_reduce(0, &by_column.row(x.device()), &members, "amax", false);
+        return zeros.index_reduce(0, &relation.row(x.device()), &members, "amax", false);
     }
     let mut from = vec![0u32; (shape[0] * shape[1]) as usize];
     let y = no_grad(|| {
         by_kind!(x.kind(), T => {
             let input = Dense::new(x);
             filled(&shape, |y| {
-                sparse::spmm_max(&TorchPool, by_column.csr(), input.slice::<T>(), shape[1] as usize, y, &mut from);
+                sparse::spmm_max(&TorchPool, relation.csr(), input.slice::<T>(), shape[1] as usize, y, &mut from);
             })
         })
     });
-    record(&[x], y, Max { relation: by_column, from })
+    record(&[x], y, Max { relation: Arc::clone(relation), from })
 }
 
 struct Max {

@@ -1,6 +1,7 @@
 //! The operators and their losses against recorded numbers of reference implementations: values and all recorded gradients, in
 //! double precision at the tolerance of the case and in single precision at 1e-4.
 
+mod asap;
 mod cluster_max;
 mod diff_pool;
 mod gmn;
@@ -34,6 +35,8 @@ const KNOWN: [(&str, &[&str]); 2] = [
     (
         "pool",
         &[
+            "asap",
+            "asap_official",
             "cluster_max",
             "diff_pool_dense",
             "gmn_mem",

@@ -120,7 +120,8 @@ mod tests {
     fn an_unknown_network_lists_the_known_ones() {
         let message = preset("gnc", "DD", 64).expect_err("refused").to_string();
         assert!(
-            message.contains("`gnc`; known are diffpool, gcn, gin, graclus, mincut, sage, topk"),
+            message
+                .contains("`gnc`; known are asap, diffpool, gcn, gin, graclus, mincut, sage, sagpool, topk"),
             "{message}"
         );
     }
