@@ -9,7 +9,7 @@ use tch::{Device, nn::VarStore};
 /// Settings beside the defaults.
 fn variants() -> Vec<Value> {
     vec![
-        json!({"kind": "asap", "intra": null, "fitness": "pyg", "loops": "drop", "dropout": 0.3}),
+        json!({"kind": "asap", "intra": null, "fitness": "pyg", "loops": "drop"}),
         json!({"kind": "asap", "keep": {"count": 2}, "loops": "fill"}),
         json!({"kind": "diffpool", "ratio": 1.0, "cap": 5, "layers": 1, "hidden": 5, "norm": "none", "conv": {"kind": "gcn"}}),
         json!({"kind": "diffpool", "ratio": 0.5, "hidden": 5, "losses": "none", "norm": "before", "conv": {"kind": "gin"}}),

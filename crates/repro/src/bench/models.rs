@@ -102,6 +102,9 @@ mod tests {
         assert_eq!(parameters("gin"), mlp(f) + 4 * mlp(h) + head(h));
         let last = linear(2 * h, h) + linear(h, h / 2) + linear(h / 2, c);
         assert_eq!(parameters("topk"), gcn + 3 * h + last);
+        assert_eq!(parameters("sagpool"), gcn + 3 * linear(h, 1) + last);
+        let asap = linear(h, h) + linear(2 * h, 1) + 2 * linear(h, 1) + h;
+        assert_eq!(parameters("asap"), gcn + 3 * asap + last);
         assert_eq!(parameters("graclus"), gcn + head(h));
     }
 
