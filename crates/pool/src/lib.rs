@@ -18,7 +18,7 @@
 //! | `diffpool` | either → dense | `GNN_pool(A, X)`, `[N, K]` | softmax | link, entropy |
 //! | `diffpool-pyg` | dense → dense | the same | the same | PyG's, which break laws |
 //! | `gmn`, `mem-pool` | either → dense | distance to keys, `[N, K]` | softmax | KL |
-//! | `graclus` | sparse → sparse | – | matching of the host | – |
+//! | `graclus`, `complement` | sparse → sparse | – | matching of the host | – |
 //! | `identity` | sparse → sparse | – | `S = I` | – |
 //! | `mincut` | either → dense | `MLP(X)`, `[N, K]` | softmax | cut, orthogonality |
 //! | `sagpool` | sparse → sparse | `GNN(A, X)`, `[N]` | the best of each graph | – |
@@ -94,7 +94,7 @@ pub use asap::{Asap, AsapConfig, Fitness, NewLoops};
 pub use clusters::Clusters;
 pub use diffpool::{AssignWidth, DiffPool, DiffPoolConfig, Losses};
 pub use gmn::{Gmn, GmnConfig, Kernel, Keys, MemPoolConfig, Memory};
-pub use graclus::{Graclus, GraclusConfig};
+pub use graclus::{ComplementConfig, Graclus, GraclusConfig};
 pub use identity::{Identity, IdentityConfig};
 pub use keep::Keep;
 pub use mincut::{CutEdges, MinCut, MinCutConfig};

@@ -123,6 +123,8 @@ pub enum Moves {
 pub enum PlanSpec {
     /// A random maximal matching of each graph, one on top of the other for successive levels.
     Graclus,
+    /// The same of nodes that no edge joins.
+    Complement,
 }
 
 /// A level made coarser, and how.

@@ -71,6 +71,7 @@ where
 /// Every operator, in the order of their names.
 pub static POOLS: &[PoolSpec] = &[
     asap::SPEC,
+    graclus::COMPLEMENT,
     diffpool::SPEC,
     diffpool::PYG,
     gmn::SPEC,
@@ -115,7 +116,7 @@ pub fn find(name: &str) -> Result<&'static PoolSpec, ConfigError> {
 /// assert_eq!(&*pool.coarsened(&dims).sizes, &[4, 8]);
 ///
 /// let error = coarsen_pool::pool(&json!({"kind": "top-q"}), &p, &dims).unwrap_err().to_string();
-/// assert!(error.starts_with("unknown pooling operator `top-q`; known are asap, diffpool, "));
+/// assert!(error.starts_with("unknown pooling operator `top-q`; known are asap, complement, "));
 /// # Ok::<(), coarsen_nn::ConfigError>(())
 /// ```
 pub fn pool(config: &Value, p: &Params, dims: &Dims) -> Made {

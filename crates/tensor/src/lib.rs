@@ -98,7 +98,7 @@ pub use gradients::move_gradients;
 pub use group::Group;
 pub use layout::Layout;
 pub use level::{Level, Planned};
-pub use matching::matching;
+pub use matching::{Among, matching};
 pub use memory::{keep_freed_memory, release_freed_memory};
 pub use normalize::Norm;
 pub use pattern::Pattern;
