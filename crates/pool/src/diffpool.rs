@@ -250,7 +250,7 @@ impl Pool for DiffPool {
         let coarse = g.adj.coarsen(&s); // eq. 4
         let losses = self.auxiliary(g, &s, &coarse);
         let z = self.embed.forward(g, ctx); // eq. 5
-        Selection { s, z: Some(z), coarse: Some(coarse), losses }
+        Selection { z: Some(z), coarse: Some(coarse), losses, ..s.into() }
     }
 
     fn coarsened(&self, dims: &Dims) -> Dims {

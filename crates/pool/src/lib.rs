@@ -9,17 +9,19 @@
 //! | --- | --- | --- | --- |
 //! | **S**elect | `S = select(score(A, X))` | [`Pool::score`] learns, [`Pool::select`] decides | every operator |
 //! | **R**educe | `X' = Sᵀ Z`, `Z = X` by default | [`Pool::reduce`] | Graclus (maximum) |
-//! | **C**onnect | `A' = Sᵀ A S` | [`Pool::connect`] | Top-k (unit `S`), Graclus (pattern alone) |
-//! | **L**ift | `X = S X'` | [`Pool::lift`] | Top-k (unit `S`) |
+//! | **C**onnect | `A' = Sᵀ A S` | [`Pool::connect`] | Top-k and SAGPool (unit `S`), Graclus (pattern alone) |
+//! | **L**ift | `X = S X'` | [`Pool::lift`] | Top-k and SAGPool (unit `S`) |
 //!
 //! | operator | takes → gives | score | select | auxiliary losses |
 //! | --- | --- | --- | --- | --- |
+//! | `asap` | sparse → sparse | fitness of neighbourhoods, `[N]` | the best of each graph | – |
 //! | `diffpool` | either → dense | `GNN_pool(A, X)`, `[N, K]` | softmax | link, entropy |
 //! | `diffpool-pyg` | dense → dense | the same | the same | PyG's, which break laws |
 //! | `gmn`, `mem-pool` | either → dense | distance to keys, `[N, K]` | softmax | KL |
-//! | `graclus` | sparse → sparse | – | matching of the host | – |
+//! | `graclus`, `complement` | sparse → sparse | – | matching of the host | – |
 //! | `identity` | sparse → sparse | – | `S = I` | – |
 //! | `mincut` | either → dense | `MLP(X)`, `[N, K]` | softmax | cut, orthogonality |
+//! | `sagpool` | sparse → sparse | `GNN(A, X)`, `[N]` | the best of each graph | – |
 //! | `struct-pool` | either → dense | `GNN(A, X)`, `[N, K]` | mean field, softmax | – |
 //! | `top-k` | sparse → sparse | `X p / ‖p‖`, `[N]` | the best of each graph | – |
 //! | any, with `"control"` | the operator's | random | the operator's | none |
@@ -30,9 +32,11 @@
 //! | --- | --- |
 //! | [`mod@pool`] | [`Pool`], [`Selection`], [`Pooled`], [`Loss`], [`PlanSpec`] |
 //! | [`registry`] | [`POOLS`], [`pool()`], [`Invariance`] |
+//! | [`asap`] | neighbourhoods by attention, the fittest kept |
 //! | [`diffpool`], [`diffpool_loss`] | the operator; its losses as functions of given assignments |
 //! | [`gmn`], [`gmn_loss`] | the same of memory layers |
 //! | [`mincut`], [`mincut_loss`] | the same of `MinCutPool` |
+//! | [`sagpool`] | the same, scored by a convolution |
 //! | [`structpool`] | the operator and its mean field |
 //! | [`clusters`] | how many clusters a graph becomes |
 //! | [`top_k`], [`keep`] | the operator; how many nodes stay |
@@ -67,6 +71,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod asap;
 pub mod clusters;
 pub mod diffpool;
 pub mod diffpool_loss;
@@ -80,20 +85,23 @@ pub mod mincut_loss;
 pub mod pool;
 pub mod random;
 pub mod registry;
+pub mod sagpool;
 pub mod stack;
 pub mod structpool;
 pub mod top_k;
 
+pub use asap::{Asap, AsapConfig, Fitness, NewLoops};
 pub use clusters::Clusters;
 pub use diffpool::{AssignWidth, DiffPool, DiffPoolConfig, Losses};
 pub use gmn::{Gmn, GmnConfig, Kernel, Keys, MemPoolConfig, Memory};
-pub use graclus::{Graclus, GraclusConfig};
+pub use graclus::{ComplementConfig, Graclus, GraclusConfig};
 pub use identity::{Identity, IdentityConfig};
 pub use keep::Keep;
 pub use mincut::{CutEdges, MinCut, MinCutConfig};
 pub use pool::{Apart, Loss, Moves, Over, PlanSpec, Pool, Pooled, Scores, Selection};
 pub use random::{Control, Controlled};
 pub use registry::{Invariance, Made, POOLS, PoolSpec, depth, fields, find, invariance, pool};
+pub use sagpool::{Form, SagPool, SagPoolConfig};
 pub use stack::{Ending, Join, NormAt, Stack, StackConfig};
 pub use structpool::{StructPool, StructPoolConfig};
 pub use top_k::{TopK, TopKConfig};

@@ -16,6 +16,7 @@
 //! | [`attention`] | attention over edges |
 //! | [`messages`] | [`Messages`]: rows on directed edges |
 //! | [`assignment`], [`coarsen`](Adjacency::coarsen) | [`Assignment`]; `Sᵀ A S`, hops |
+//! | [`Sparse::attend`], [`Sparse::max`] | what a node makes of those that send to it, beside sums |
 //! | [`layout`] | [`Layout`] and the door between the two |
 //! | [`segment`], [`segments`], [`grouped`] | reductions and products graph by graph |
 //! | [`top_k`], [`mod@matching`] | discrete choices on the host |
@@ -70,6 +71,7 @@ pub mod level;
 pub mod matching;
 pub mod memory;
 pub mod messages;
+pub mod neighbourhood;
 mod normalize;
 pub mod pattern;
 mod per_device;
@@ -100,7 +102,7 @@ pub use gradients::move_gradients;
 pub use group::Group;
 pub use layout::Layout;
 pub use level::{Level, Planned};
-pub use matching::matching;
+pub use matching::{Among, matching};
 pub use memory::{keep_freed_memory, release_freed_memory};
 pub use messages::Messages;
 pub use normalize::Norm;

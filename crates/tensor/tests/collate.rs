@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use coarsen_graph::arbitrary::batch;
 use coarsen_graph::{Dataset, InMemory, Sample, Target, TopologyBuf};
-use coarsen_tensor::{Adjacency, Level, Pattern, classes, collate, matching, matching::plan};
+use coarsen_tensor::{Adjacency, Among, Level, Pattern, classes, collate, matching, matching::plan};
 use ndarray::Array2;
 use proptest::prelude::*;
 use tch::{Device, Kind, Tensor};
@@ -57,10 +57,10 @@ proptest! {
         let data = data(samples);
         let all: Vec<usize> = (0..data.len()).collect();
         let g = collate(&data, &all, Device::Cpu);
-        let cluster = matching(pattern(&g), seed);
+        let cluster = matching(pattern(&g), Among::Neighbours, seed);
         let mut end = 0;
         for (b, &i) in all.iter().enumerate() {
-            let alone = matching(pattern(&collate(&data, &[i], Device::Cpu)), seed);
+            let alone = matching(pattern(&collate(&data, &[i], Device::Cpu)), Among::Neighbours, seed);
             let ends = [0, 1].map(|k| pattern(&g).graphs().ptr()[b + k] as usize);
             let here: Vec<u32> = cluster[ends[0]..ends[1]].iter().map(|c| c - end).collect();
             prop_assert_eq!(&here, &alone);
@@ -88,7 +88,7 @@ fn a_plan_fits_the_levels_it_speaks_of() {
     let g = collate(&data(vec![sample(8), sample(3)]), &[0, 1], Device::Cpu);
     let options = (Kind::Float, Device::Cpu);
     let mut x = Tensor::ones([11, 1], options);
-    for planned in plan(pattern(&g), options, 3, 7) {
+    for planned in plan(pattern(&g), options, &[Among::Neighbours; 3], 7) {
         x = planned.s.reduce(&x);
         let Some(Adjacency::Sparse(coarser)) = &planned.adj else { panic!("a plan fixes the edges") };
         assert_eq!(x.size()[0], coarser.pattern.nodes());

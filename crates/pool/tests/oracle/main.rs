@@ -1,12 +1,14 @@
 //! The operators and their losses against recorded numbers of reference implementations: values and all recorded gradients, in
 //! double precision at the tolerance of the case and in single precision at 1e-4.
 
+mod asap;
 mod cluster_max;
 mod diff_pool;
 mod gmn;
 mod losses;
 mod mincut;
 mod record;
+mod sag;
 mod struct_pool;
 mod top_k;
 
@@ -32,7 +34,19 @@ const KNOWN: [(&str, &[&str]); 2] = [
     ),
     (
         "pool",
-        &["cluster_max", "diff_pool_dense", "gmn_mem", "mem_pool", "mincut_dense", "struct_pool", "top_k"],
+        &[
+            "asap",
+            "asap_official",
+            "cluster_max",
+            "diff_pool_dense",
+            "gmn_mem",
+            "mem_pool",
+            "mincut_dense",
+            "sag",
+            "sag_pyg",
+            "struct_pool",
+            "top_k",
+        ],
     ),
 ];
 
