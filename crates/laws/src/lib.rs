@@ -34,6 +34,7 @@
 //! ```
 //! use coarsen_laws::{Laws, readout};
 //! use coarsen_nn::{Ctx, Readout};
+//! use coarsen_pool::Invariance;
 //! use coarsen_tensor::{Adjacency, Level, segment};
 //! use tch::Tensor;
 //!
@@ -52,7 +53,7 @@
 //!     }
 //! }
 //!
-//! let broken = readout::check(|_, dims| Box::new(Mean(dims.features)), &Laws::default()).unwrap_err();
+//! let broken = readout::check(|_, dims| Box::new(Mean(dims.features)), Invariance::Exact, &Laws::default()).unwrap_err();
 //! assert!(broken.to_string().starts_with("padding_inert does not hold"), "{broken}");
 //! ```
 

@@ -44,20 +44,25 @@ const LAWS: &[Law<dyn Readout>] = &[
 ///
 /// # Errors
 ///
-/// The first law that does not hold.
+/// The first law that does not hold, or one that is declared broken and holds.
 ///
 /// # Examples
 ///
 /// ```
 /// use coarsen_laws::{Laws, readout};
 /// use coarsen_nn::{Config, readout::MeanConfig};
+/// use coarsen_pool::Invariance;
 ///
 /// let laws = Laws { cases: 4, ..Laws::default() };
-/// readout::check(|params, dims| Box::new(MeanConfig {}.init(params, dims)), &laws)?;
+/// readout::check(|params, dims| Box::new(MeanConfig {}.init(params, dims)), Invariance::Exact, &laws)?;
 /// # Ok::<(), coarsen_laws::Broken>(())
 /// ```
-pub fn check(make: impl Fn(&Params, &Dims) -> Box<dyn Readout>, laws: &Laws) -> Result<(), Broken> {
-    check::check(LAWS, &make, Invariance::Exact, laws)
+pub fn check(
+    make: impl Fn(&Params, &Dims) -> Box<dyn Readout>,
+    invariance: Invariance,
+    laws: &Laws,
+) -> Result<(), Broken> {
+    check::check(LAWS, &make, invariance, laws)
 }
 
 /// Renumbering the nodes of a graph changes nothing; the gradient of the features is renumbered with them.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 /// Settings beside the defaults.
 fn variants() -> Vec<Value> {
     vec![
+        json!({"kind": "ecc", "loops": "none", "hidden": 3, "bias": false}),
         json!({"kind": "gcn", "improved": true, "bias": false}),
         json!({"kind": "gcn", "loops": "add"}),
         json!({"kind": "gcn", "loops": "overwrite", "degree_floor": 1.0}),
@@ -19,6 +20,8 @@ fn variants() -> Vec<Value> {
         json!({"kind": "le-conv", "form": "official"}),
         json!({"kind": "raw", "add_self": true, "bias": false}),
         json!({"kind": "raw", "normalize": false}),
+        json!({"kind": "s2v", "steps": 2, "hidden": 5}),
+        json!({"kind": "s2v-loopy", "steps": 2, "hidden": 5}),
         json!({"kind": "sage", "normalize": true}),
         json!({"kind": "sage", "averaging": "floored"}),
         json!({"kind": "sage", "averaging": "unweighted", "bias": false}),

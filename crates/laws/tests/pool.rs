@@ -11,7 +11,13 @@ fn variants() -> Vec<Value> {
     vec![
         json!({"kind": "diffpool", "ratio": 1.0, "cap": 5, "layers": 1, "hidden": 5, "norm": "none", "conv": {"kind": "gcn"}}),
         json!({"kind": "diffpool", "ratio": 0.5, "hidden": 5, "losses": "none", "norm": "before", "conv": {"kind": "gin"}}),
+        json!({"kind": "gmn", "clusters": 3, "heads": 1, "width": 4, "tau": 1.7, "keys": {"frozen-every": 5}}),
+        json!({"kind": "gmn", "clusters": 3, "heads": 2, "width": 4, "kernel": "distance", "keys": "frozen"}),
         json!({"kind": "graclus", "reduce": "mean"}),
+        json!({"kind": "mem-pool", "clusters": 3, "heads": 1, "width": 4}),
+        json!({"kind": "mincut", "clusters": {"mean-ratio": 0.5}, "mlp": [6], "edges": "symmetric"}),
+        json!({"kind": "mincut", "clusters": {"count": 3}, "temperature": 0.5}),
+        json!({"kind": "struct-pool", "clusters": {"count": 3}, "layers": 1, "iterations": 2}),
         json!({"kind": "top-k", "keep": {"ratio": 0.8}, "multiplier": 2.0}),
         json!({"kind": "top-k", "keep": {"count": 2}}),
         json!({"kind": "top-k", "keep": {"min-score": 0.2}}),

@@ -1,7 +1,7 @@
 //! Flat graph neural networks: convolutions on the input graph, then a readout.
 
-use coarsen_nn::{ConfigError, Ctx, Dims, Linear, Params, dropout};
-use coarsen_pool::{Join, NormAt, Stack, StackConfig, fields};
+use coarsen_nn::{Activation, ConfigError, Ctx, Dims, Linear, Params, dropout};
+use coarsen_pool::{Ending, Invariance, Join, NormAt, Stack, StackConfig, fields};
 use coarsen_tensor::{Layout, Level};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,6 +15,7 @@ use crate::registry::ModelSpec;
 pub const SPEC: ModelSpec = ModelSpec {
     name: NAME,
     paper: "the networks every pooling paper compares with",
+    invariance: Invariance::Exact,
     example: || {
         let mut example = json!(FlatConfig::default());
         example["kind"] = NAME.into();
@@ -48,6 +49,8 @@ pub struct FlatConfig {
     pub layers: usize,
     /// Width of each.
     pub hidden: i64,
+    /// Behind each convolution.
+    pub activation: Activation,
     /// Where batch norm stands in a layer.
     pub norm: NormAt,
     /// Probability of dropping a feature after each layer; with [`Jump::PerLayer`] a logit of each head instead.
@@ -64,6 +67,7 @@ impl Default for FlatConfig {
             conv: json!({"kind": "sage", "normalize": true}),
             layers: 3,
             hidden: 64,
+            activation: Activation::Relu,
             norm: NormAt::After,
             dropout: 0.0,
             jump: Jump::Cat,
@@ -86,9 +90,11 @@ impl FlatConfig {
             layers: self.layers,
             hidden: self.hidden,
             last: None,
+            activation: self.activation,
             norm: self.norm,
             dropout: if self.jump == Jump::PerLayer { 0.0 } else { self.dropout },
             join: if self.jump == Jump::Last { Join::Last } else { Join::Cat },
+            ending: Ending::Whole,
         };
         let stack = stack.build(&p.sub("stack"), dims)?;
         let read = match self.jump {

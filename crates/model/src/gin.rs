@@ -1,7 +1,7 @@
 //! The graph isomorphism network as published (Xu et al. 2019).
 
-use coarsen_nn::ConfigError;
-use coarsen_pool::{NormAt, fields};
+use coarsen_nn::{Activation, ConfigError};
+use coarsen_pool::{Invariance, NormAt, fields};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -12,6 +12,7 @@ use crate::registry::ModelSpec;
 pub const SPEC: ModelSpec = ModelSpec {
     name: NAME,
     paper: "Xu et al. 2019",
+    invariance: Invariance::Exact,
     example: || {
         let mut example = json!(GinConfig::default());
         example["kind"] = NAME.into();
@@ -63,6 +64,7 @@ impl GinConfig {
             conv: json!({"kind": "gin", "eps": self.eps, "layers": 2, "batch_norm": true}),
             layers: self.layers.saturating_sub(1), // the first is the input
             hidden: self.hidden,
+            activation: Activation::Relu,
             norm: NormAt::Before,
             dropout: self.dropout,
             jump: Jump::PerLayer,

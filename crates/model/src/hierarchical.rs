@@ -1,7 +1,7 @@
 //! The configuration of hierarchical networks, and how they are built.
 
-use coarsen_nn::{ConfigError, Dims, Params};
-use coarsen_pool::{Join, NormAt, Stack, StackConfig, fields};
+use coarsen_nn::{Activation, ConfigError, Dims, Params};
+use coarsen_pool::{Ending, Invariance, Join, NormAt, Pool, Stack, StackConfig, fields};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -13,6 +13,7 @@ use crate::registry::ModelSpec;
 pub const SPEC: ModelSpec = ModelSpec {
     name: NAME,
     paper: "Ying et al. 2018, § 4; Cangea et al. 2018; Mesquita et al. 2020",
+    invariance: Invariance::Exact,
     example: || {
         let pool = Some(json!({"kind": DEFAULT_POOL}));
         let mut example = json!(HierarchicalConfig { pool, ..HierarchicalConfig::default() });
@@ -34,6 +35,8 @@ pub enum ReadAt {
     Convs,
     /// Straight behind each pooling, which ends the network: SAGPool, Top-k and Graclus networks.
     Pools,
+    /// Straight behind each pooling, and behind the last convolutions: DiffPool in the comparison of Errica et al.
+    Coarse,
 }
 
 /// How the readings of the levels become one vector.
@@ -64,6 +67,9 @@ pub struct HierarchicalConfig {
     pub pools: Option<Vec<Value>>,
     /// The convolution, a row of [`CONVS`](coarsen_nn::CONVS).
     pub conv: Value,
+    /// The convolution behind the poolings, where it is another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coarse_conv: Option<Value>,
     /// Convolutions before the first pooling, those inside the operator counted ([`PoolSpec::depth`](coarsen_pool::PoolSpec::depth)).
     pub pre: usize,
     /// Convolutions after each pooling, those inside the next operator counted.
@@ -74,6 +80,8 @@ pub struct HierarchicalConfig {
     pub norm: NormAt,
     /// Probability of dropping a feature after each convolution.
     pub dropout: f64,
+    /// What stands behind the very last convolution.
+    pub ending: Ending,
     /// What the convolutions of a level give.
     pub join: Join,
     /// Readouts of a level, concatenated; rows of [`READOUTS`](coarsen_nn::READOUTS).
@@ -91,11 +99,13 @@ impl Default for HierarchicalConfig {
             levels: 1,
             pools: None,
             conv: json!({"kind": "sage", "normalize": true}),
+            coarse_conv: None,
             pre: 2,
             post: 3,
             hidden: 64,
             norm: NormAt::After,
             dropout: 0.0,
+            ending: Ending::Whole,
             join: Join::Cat,
             readout: max_and_mean(),
             read: ReadAt::Convs,
@@ -149,19 +159,20 @@ impl HierarchicalConfig {
         let mut widths = Vec::with_capacity(operators.len() + 1);
         for (l, operator) in operators.iter().enumerate() {
             let layers = if l == 0 { self.pre } else { self.post };
-            let stack = self.stack(layers.saturating_sub(operator.depth), l, p, &dims)?;
+            let stack = self.stack((layers.saturating_sub(operator.depth), l), Ending::Whole, p, &dims)?;
             let inside = dims.with_features(stack.out_features());
             let pool = (operator.make)(&p.sub(format!("pool{l}")), &inside)?;
             dims = pool.coarsened(&inside);
             widths.push(match self.read {
                 ReadAt::Convs => pool.embeds().unwrap_or(inside.features),
-                ReadAt::Pools => dims.features,
+                ReadAt::Pools | ReadAt::Coarse => dims.features,
             });
+            agreed(&stages, pool.as_ref())?;
             stages.push(Stage { stack, pool });
         }
         let last = match self.read {
-            ReadAt::Convs => {
-                let stack = self.stack(self.post, operators.len(), p, &dims)?;
+            ReadAt::Convs | ReadAt::Coarse => {
+                let stack = self.stack((self.post, operators.len()), self.ending, p, &dims)?;
                 widths.push(stack.out_features());
                 Some(stack)
             }
@@ -171,16 +182,25 @@ impl HierarchicalConfig {
         Ok(Hierarchical { stages, last, read: self.read, readings, merge: self.merge })
     }
 
-    fn stack(&self, layers: usize, level: usize, p: &Params, dims: &Dims) -> Result<Stack, ConfigError> {
+    fn stack(
+        &self,
+        (layers, level): (usize, usize),
+        ending: Ending,
+        p: &Params,
+        dims: &Dims,
+    ) -> Result<Stack, ConfigError> {
+        let conv = self.coarse_conv.as_ref().filter(|_| level > 0).unwrap_or(&self.conv);
         let config = StackConfig {
             operator: NAME,
-            conv: &self.conv,
+            conv,
             layers,
             hidden: self.hidden,
             last: None,
+            activation: Activation::Relu,
             norm: self.norm,
             dropout: self.dropout,
             join: self.join,
+            ending,
         };
         config.build(&p.sub(format!("convs{level}")), dims)
     }
@@ -205,4 +225,12 @@ impl HierarchicalConfig {
         };
         widths.iter().enumerate().map(reading).collect()
     }
+}
+
+/// Operators whose losses train apart do so in the same epochs.
+fn agreed(stages: &[Stage], pool: &dyn Pool) -> Result<(), ConfigError> {
+    let earlier = stages.iter().find_map(|stage| stage.pool.apart());
+    let (Some(earlier), Some(own)) = (earlier, pool.apart()) else { return Ok(()) };
+    let rule = format!("operators that train apart in one way, the first being {earlier:?}");
+    ConfigError::require(earlier == own, NAME, "pools", &rule, format!("{own:?}"))
 }

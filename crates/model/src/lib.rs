@@ -5,6 +5,8 @@
 //!
 //! | network | is |
 //! | --- | --- |
+//! | `dgcnn` | convolutions, SortPool and convolutions over the sorted nodes, with a head of its own (Zhang et al. 2018) |
+//! | `diffpool-official` | DiffPool, and without poolings its base network, as released; it breaks laws |
 //! | `flat` | convolutions on the input graph, then readouts: of the last layer, of all, or with a head per layer |
 //! | `gin` | the flat network of Xu et al. 2019 as published |
 //! | `hierarchical` | convolutions, pooling, convolutions, …, with any row of [`POOLS`](coarsen_pool::POOLS): DiffPool, Top-k and Graclus networks and their random controls are configurations of it |
@@ -27,6 +29,8 @@
 //! | --- | --- |
 //! | [`mod@model`] | [`Model`], [`Output`], [`Needs`], [`Schedule`], [`Trace`] |
 //! | [`registry`] | [`MODELS`], [`model()`] |
+//! | [`dgcnn`] | [`Dgcnn`] |
+//! | [`diffpool_official`] | [`DiffPoolOfficial`] |
 //! | [`flat`], [`gin`] | [`Flat`]; its preset |
 //! | [`hierarchical`], [`network`] | the configuration; [`Hierarchical`] |
 //!
@@ -54,6 +58,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod dgcnn;
+pub mod diffpool_official;
 pub mod flat;
 pub mod gin;
 pub mod hierarchical;
@@ -62,6 +68,8 @@ pub mod network;
 mod readouts;
 pub mod registry;
 
+pub use dgcnn::{Dgcnn, DgcnnConfig};
+pub use diffpool_official::{DiffPoolOfficial, DiffPoolOfficialConfig, Link, SlotNorm};
 pub use flat::{Flat, FlatConfig, Jump};
 pub use gin::GinConfig;
 pub use hierarchical::{HierarchicalConfig, Merge, ReadAt};

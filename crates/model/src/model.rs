@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use coarsen_nn::Ctx;
-use coarsen_pool::{Loss, PlanSpec};
+use coarsen_pool::{Apart, Loss, PlanSpec};
 use coarsen_tensor::{Layout, Level};
 use tch::Tensor;
 
@@ -58,6 +58,8 @@ pub enum Schedule {
     /// All parameters, in every step.
     #[default]
     Joint,
+    /// Epochs of the task, and between them epochs of one auxiliary loss: memory layers.
+    Alternating(Apart),
 }
 
 /// A network over all levels of a hierarchy. It gives representations; the task owns the head.

@@ -8,7 +8,7 @@ use coarsen_tensor::{Assignment, Layout, Level};
 use tch::Tensor;
 
 use crate::hierarchical::{Merge, ReadAt};
-use crate::model::{Model, Needs, Output, Trace};
+use crate::model::{Model, Needs, Output, Schedule, Trace};
 use crate::readouts::{Readouts, beside};
 
 /// What makes an operator from the place of its parameters and what is known of its input.
@@ -79,6 +79,11 @@ impl Model for Hierarchical {
         Needs { plans, ..Needs::layout(layout) }
     }
 
+    fn schedule(&self) -> Schedule {
+        let apart = self.stages.iter().find_map(|stage| stage.pool.apart());
+        apart.map_or(Schedule::Joint, Schedule::Alternating)
+    }
+
     fn divides(&self) -> bool {
         // Dense batches are padded to their largest graph, which only one part has.
         self.needs().layout == Layout::Sparse && self.stages.iter().all(|stage| stage.pool.divides())
@@ -96,7 +101,7 @@ impl Model for Hierarchical {
             readings.extend(match (self.read, &pooled.selection.z) {
                 (ReadAt::Convs, Some(z)) => self.reading(l, &here.with_x(z.shallow_clone()), ctx),
                 (ReadAt::Convs, None) => self.reading(l, &here, ctx),
-                (ReadAt::Pools, _) => self.reading(l, &pooled.level, ctx),
+                (ReadAt::Pools | ReadAt::Coarse, _) => self.reading(l, &pooled.level, ctx),
             });
             if ctx.trace {
                 output.traces.extend(traces(l, &here, &pooled));

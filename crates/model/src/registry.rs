@@ -1,10 +1,11 @@
 //! The networks by name: [`MODELS`], and how a configuration becomes a network.
 
 use coarsen_nn::{ConfigError, Dims, Params, by_kind};
+use coarsen_pool::Invariance;
 use serde_json::Value;
 
 use crate::model::Model;
-use crate::{flat, gin, hierarchical};
+use crate::{dgcnn, diffpool_official, flat, gin, hierarchical};
 
 /// A network, or why its configuration is refused.
 pub type Made = Result<Box<dyn Model>, ConfigError>;
@@ -16,6 +17,8 @@ pub struct ModelSpec {
     pub name: &'static str,
     /// Where the network was published.
     pub paper: &'static str,
+    /// What it guarantees; of `hierarchical`, beside what its operators do.
+    pub invariance: Invariance,
     /// A complete configuration: every field at its default.
     pub example: fn() -> Value,
     /// Makes the network of a configuration; keys it does not know are refused.
@@ -23,7 +26,8 @@ pub struct ModelSpec {
 }
 
 /// Every network, in the order of their names.
-pub static MODELS: &[ModelSpec] = &[flat::SPEC, gin::SPEC, hierarchical::SPEC];
+pub static MODELS: &[ModelSpec] =
+    &[dgcnn::SPEC, diffpool_official::SPEC, flat::SPEC, gin::SPEC, hierarchical::SPEC];
 
 /// Makes the network of `{"kind": NAME, …}`.
 ///
@@ -48,7 +52,7 @@ pub static MODELS: &[ModelSpec] = &[flat::SPEC, gin::SPEC, hierarchical::SPEC];
 /// assert!(model.needs().plans.is_empty());
 ///
 /// let error = coarsen_model::model(&serde_json::json!({"kind": "flart"}), &p, &dims).unwrap_err();
-/// assert_eq!(error.to_string(), "unknown model `flart`; known are flat, gin, hierarchical");
+/// assert!(error.to_string().starts_with("unknown model `flart`; known are dgcnn, "));
 /// # Ok::<(), coarsen_nn::ConfigError>(())
 /// ```
 pub fn model(config: &Value, p: &Params, dims: &Dims) -> Made {

@@ -7,7 +7,8 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`mod@conv`] | [`Conv`] and the convolutions |
-//! | [`mod@readout`] | [`Readout`] and the readouts: maximum, mean, sum |
+//! | [`pair`] | layers on pairs of nodes: PPGN |
+//! | [`mod@readout`] | [`Readout`] and the readouts: maximum, mean, sum, Set2Set, SortPool |
 //! | `registry` | [`CONVS`], [`READOUTS`]: what there is, by name |
 //! | `config`, `error` | [`Config`], [`parse`], [`ConfigError`]: from JSON to a checked description |
 //! | `dims`, `ctx` | [`Dims`], [`Ctx`]: what a layer knows before it exists, and how it is run |
@@ -53,6 +54,7 @@ mod dropout;
 mod error;
 mod linear;
 mod mlp;
+pub mod pair;
 mod params;
 pub mod readout;
 mod registry;

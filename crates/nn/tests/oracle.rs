@@ -3,10 +3,12 @@
 //! Each case runs twice: in `f64` at the tolerance of the fixture, in `f32` at [`SINGLE`]. A key of a configuration or a parameter
 //! that a layer's recipe does not mention fails the case, and so does a recorded gradient that is not compared.
 
+mod pairs;
 mod recorded;
 
 use coarsen_fixture::{Case, cases, ops};
-use coarsen_nn::{Ctx, Dims, Params, conv, readout};
+use coarsen_nn::{Activation, Ctx, Dims, Params, conv, readout};
+use coarsen_tensor::segment;
 use recorded::{Graph, Recipe, Settings, compare, set};
 use serde_json::json;
 use tch::{Device, Kind, Tensor, nn::VarStore};
@@ -24,33 +26,69 @@ const CONVS: &[(&str, Read)] = &[
     ("dense_graph_conv", dense_graph_conv),
     ("dense_sage", dense_sage),
     ("dense_sage_legacy14", dense_sage_legacy14),
+    ("dgcnn_conv", dgcnn),
     ("diffpool_graph_conv", raw),
+    ("ecc", ecc),
+    ("gat", gat),
     ("gcn", gcn),
     ("gin", gin),
     ("graph_conv", graph_conv),
     ("le_conv", le_conv),
     ("le_conv_official", le_conv_official),
+    ("s2v_loopy_bp", s2v_loopy),
+    ("s2v_mean_field", s2v),
     ("sage_legacy14", sage_legacy14),
     ("sage_max", sage_max),
     ("sage_mean", sage_mean),
 ];
 
-/// The recorded readouts that this crate has; names and configurations are the same here.
-const READOUTS: &[&str] = &["max", "mean", "sum"];
+/// How each recorded readout is written here.
+const READOUTS: &[(&str, Read)] = &[
+    ("max", |_| Recipe::new(json!({"kind": "max"}), &[])),
+    ("mean", |_| Recipe::new(json!({"kind": "mean"}), &[])),
+    ("set2set", set2set),
+    ("set2set_official", set2set_official),
+    ("sort", |settings| Recipe::new(json!({"kind": "sort", "k": {"fixed": settings.width("k")}}), &[])),
+    ("sum", |_| Recipe::new(json!({"kind": "sum"}), &[])),
+];
+
+/// Recorded operations on pairs of nodes, compared in `pairs`.
+const PAIRS: &[&str] = &["ppgn_block", "ppgn_suffix"];
 
 /// Recorded operations that no layer of this crate answers to.
-const ABSENT: &[&str] = &[
-    "dgcnn_conv",
-    "ecc",
-    "gat",
-    "ppgn_block",
-    "ppgn_suffix",
-    "s2v_loopy_bp",
-    "s2v_mean_field",
-    "set2set",
-    "set2set_official",
-    "sort",
+const ABSENT: &[&str] = &[];
+
+fn gat(settings: &mut Settings) -> Recipe {
+    let config = json!({
+        "kind": "gat",
+        "heads": settings.width("heads"),
+        "merge": if settings.flag("concat") { "concat" } else { "mean" },
+        "slope": settings.real("negative_slope"),
+    });
+    let roles = [("weight", "weight"), ("bias", "bias"), ("att_src", "att_src"), ("att_dst", "att_dst")];
+    Recipe::new(config, &roles)
+}
+
+fn dgcnn(_: &mut Settings) -> Recipe {
+    Recipe::new(json!({"kind": "dgcnn"}), &[("weight", "weight"), ("bias", "bias")])
+        .ending_with(Activation::Tanh)
+}
+
+const LSTM: [(&str, &str); 4] = [
+    ("lstm_weight_ih", "weight_ih"),
+    ("lstm_weight_hh", "weight_hh"),
+    ("lstm_bias_ih", "bias_ih"),
+    ("lstm_bias_hh", "bias_hh"),
 ];
+
+fn set2set(settings: &mut Settings) -> Recipe {
+    Recipe::new(json!({"kind": "set2set", "steps": settings.width("steps")}), &LSTM)
+}
+
+fn set2set_official(_: &mut Settings) -> Recipe {
+    let pred = [("pred_weight", "pred.weight"), ("pred_bias", "pred.bias")];
+    Recipe::new(json!({"kind": "set2set-official"}), &LSTM).with(&pred)
+}
 
 fn gcn(settings: &mut Settings) -> Recipe {
     let config = json!({"kind": "gcn", "improved": settings.flag("improved")});
@@ -200,10 +238,58 @@ fn dense_gin(settings: &mut Settings) -> Recipe {
     }
 }
 
+const S2V: [(&str, &str); 4] = [
+    ("node_weight", "node.weight"),
+    ("node_bias", "node.bias"),
+    ("conv_weight", "conv.weight"),
+    ("conv_bias", "conv.bias"),
+];
+
+fn s2v(settings: &mut Settings) -> Recipe {
+    embedding("s2v", settings)
+}
+
+fn s2v_loopy(settings: &mut Settings) -> Recipe {
+    embedding("s2v-loopy", settings)
+}
+
+/// An output width of 0 stands for no output layer.
+fn embedding(kind: &str, settings: &mut Settings) -> Recipe {
+    let (hidden, edge) = (settings.width("hidden"), settings.width("edge"));
+    let steps = settings.width("steps");
+    let recipe = if settings.width("out") == 0 {
+        Recipe::new(json!({"kind": kind, "steps": steps}), &S2V).with_outputs(hidden)
+    } else {
+        Recipe::new(json!({"kind": kind, "steps": steps, "hidden": hidden}), &S2V)
+            .with(&[("out_weight", "out.weight"), ("out_bias", "out.bias")])
+    };
+    if edge == 0 {
+        return recipe;
+    }
+    recipe.with(&[("edge_weight", "edge.weight"), ("edge_bias", "edge.bias")]).with_edge_features(edge)
+}
+
+fn ecc(settings: &mut Settings) -> Recipe {
+    let bias = settings.flag("bias");
+    let config = json!({"kind": "ecc", "hidden": settings.width("hidden"), "loops": "none", "bias": bias});
+    let filter = [
+        ("filter_0_weight", "filter.0.weight"),
+        ("filter_0_bias", "filter.0.bias"),
+        ("filter_1_weight", "filter.1.weight"),
+        ("filter_1_bias", "filter.1.bias"),
+    ];
+    let recipe = Recipe::new(config, &filter).with_edge_features(settings.width("edge"));
+    if bias { recipe.with(&[("bias", "bias")]) } else { recipe }
+}
+
 fn check_conv(case: &Case, kind: Kind, read: Read) {
     let mut settings = Settings::of(case);
-    let dims = Dims::new(settings.width("in"), settings.width("out"));
     let recipe = read(&mut settings);
+    // A recorded width is that of a head, where heads stand side by side.
+    let side_by_side = recipe.config["merge"] == "concat";
+    let heads = if side_by_side { recipe.config["heads"].as_i64().expect("a number of heads") } else { 1 };
+    let outputs = recipe.outputs.unwrap_or_else(|| settings.width("out") * heads);
+    let dims = Dims::new(settings.width("in"), outputs).with_edge_features(recipe.edge_features);
     settings.finish();
 
     let mut store = VarStore::new(Device::Cpu);
@@ -213,12 +299,23 @@ fn check_conv(case: &Case, kind: Kind, read: Read) {
     let parameters = recipe.fill(case, &store);
 
     let graph = (recipe.graph)(case, kind);
-    let y = layer.forward(&graph.level, recipe.ctx);
-    compare(case, "out.x", &y.detach());
-    if !case.names().any(|name| name == "probe.x") {
-        return case.finish(); // neighbours tie: no gradient is recorded
-    }
-    (y * set(case, "probe.x", kind)).sum(kind).backward();
+    let y = layer.activated(&graph.level, recipe.act, recipe.ctx);
+    let probed: Vec<Tensor> = ["x", "node", "graph"]
+        .into_iter()
+        .filter_map(|name| {
+            case.try_real(&format!("out.{name}"))?;
+            let value = match name {
+                "graph" => segment::sum(&y, &graph.level.segments()).relu(),
+                _ => y.shallow_clone(),
+            };
+            compare(case, &format!("out.{name}"), &value.detach());
+            // Where neighbours tie, no gradient is recorded.
+            case.try_real(&format!("probe.{name}"))?;
+            Some((value * set(case, &format!("probe.{name}"), kind)).sum(kind))
+        })
+        .collect();
+    let Some(probed) = probed.into_iter().reduce(|sum, part| sum + part) else { return case.finish() };
+    probed.backward();
     graph.compare_gradients(case);
     for (role, parameter) in parameters {
         compare(case, &format!("grad.param.{role}"), &parameter.grad());
@@ -230,19 +327,31 @@ fn check_conv(case: &Case, kind: Kind, read: Read) {
     case.finish();
 }
 
-fn check_readout(case: &Case, kind: Kind, name: &str) {
+fn check_readout(case: &Case, kind: Kind, read: Read) {
     let mut settings = Settings::of(case);
-    let features = settings.width("in");
+    let features = set(case, "x", kind).size().pop().expect("features");
+    if case.config.get("in").is_some() {
+        settings.is("in", &json!(features));
+    }
+    let recipe = read(&mut settings);
     settings.finish();
-    let store = VarStore::new(Device::Cpu);
-    let layer =
-        readout(&json!({"kind": name}), &Params::new(&store.root(), 0), &Dims::new(features, features))
-            .unwrap_or_else(|error| panic!("{case}: {error}"));
+    let mut store = VarStore::new(Device::Cpu);
+    store.set_kind(kind);
+    let layer = readout(&recipe.config, &Params::new(&store.root(), 0), &Dims::new(features, features))
+        .unwrap_or_else(|error| panic!("{case}: {error}"));
+    let parameters = recipe.fill(case, &store);
     for graph in [Graph::of(case, kind), Graph::of(case, kind).padded()] {
         let y = layer.forward(&graph.level, Ctx::eval());
         compare(case, "out.x", &y.detach());
         (y * set(case, "probe.x", kind)).sum(kind).backward();
         graph.compare_gradients(case);
+        for (role, parameter) in &parameters {
+            // A single step has no use for the weights of a state.
+            let gradient = parameter.grad();
+            let gradient = if gradient.defined() { gradient } else { parameter.zeros_like() };
+            compare(case, &format!("grad.param.{role}"), &gradient);
+            parameter.shallow_clone().zero_grad();
+        }
     }
     case.finish();
 }
@@ -266,9 +375,9 @@ fn check_convs(kind: Kind) {
 }
 
 fn check_readouts(kind: Kind) {
-    for name in READOUTS {
-        for case in all("readout", name, kind) {
-            check_readout(&case, kind, name);
+    for (op, read) in READOUTS {
+        for case in all("readout", op, kind) {
+            check_readout(&case, kind, *read);
         }
     }
 }
@@ -295,12 +404,12 @@ fn readouts_agree_in_single_precision() {
 
 #[test]
 fn every_recorded_operation_is_compared_or_named_as_absent() {
-    let known: [Vec<&str>; 2] = [CONVS.iter().map(|(op, _)| *op).collect(), READOUTS.to_vec()];
+    let known: [Vec<&str>; 2] = [CONVS, READOUTS].map(|rows| rows.iter().map(|(op, _)| *op).collect());
     for (family, known) in ["conv", "readout"].into_iter().zip(known) {
         let recorded = ops(env!("CARGO_MANIFEST_DIR"), family);
         let overlooked: Vec<&String> = recorded
             .iter()
-            .filter(|op| !known.contains(&op.as_str()) && !ABSENT.contains(&op.as_str()))
+            .filter(|op| ![&known[..], PAIRS, ABSENT].iter().any(|ops| ops.contains(&op.as_str())))
             .collect();
         assert!(overlooked.is_empty(), "{family}: recorded, but neither compared nor absent: {overlooked:?}");
         let lost: Vec<&&str> = known.iter().filter(|op| !recorded.contains(**op)).collect();

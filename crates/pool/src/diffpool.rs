@@ -1,15 +1,18 @@
 //! DiffPool (Ying et al. 2018): a soft assignment by one graph neural network, features by another.
 
-use coarsen_nn::{ConfigError, Ctx, Dims, Params};
-use coarsen_tensor::{Adjacency, Assignment, Layout, Level};
+use std::iter::repeat_n;
+use std::sync::Arc;
+
+use coarsen_nn::{Activation, ConfigError, Ctx, Dims, Params};
+use coarsen_tensor::{Adjacency, Assignment, Layout, Level, Segments, segment};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use crate::diffpool_loss::{Scale, entropy, link, pyg_entropy, pyg_link};
 use crate::pool::{Loss, Over, Pool, Scores, Selection};
 use crate::registry::{Invariance, PoolSpec, fields};
-use crate::stack::{Join, NormAt, Stack, StackConfig};
+use crate::stack::{Ending, Join, NormAt, Stack, StackConfig};
 
 /// The row of [`POOLS`](crate::POOLS) as the paper has it.
 pub const SPEC: PoolSpec = PoolSpec {
@@ -78,6 +81,8 @@ pub struct DiffPoolConfig {
     pub conv: Value,
     /// Batch norm over the nodes of the batch, in each layer.
     pub norm: NormAt,
+    /// What stands behind the last convolution of each network.
+    pub ending: Ending,
     /// The auxiliary losses.
     pub losses: Losses,
 }
@@ -92,6 +97,7 @@ impl Default for DiffPoolConfig {
             assign_width: AssignWidth::Hidden,
             conv: json!({"kind": "sage", "normalize": true}),
             norm: NormAt::After,
+            ending: Ending::Whole,
             losses: Losses::Paper,
         }
     }
@@ -144,9 +150,11 @@ impl DiffPoolConfig {
             layers: self.layers,
             hidden: self.hidden,
             last: None,
+            activation: Activation::Relu,
             norm: self.norm,
             dropout: 0.0,
             join: Join::Cat,
+            ending: self.ending,
         };
         let last = match self.assign_width {
             AssignWidth::Hidden => None,
@@ -207,7 +215,18 @@ impl DiffPool {
 ///
 /// `logits: [N, K]` over a sparse level, `[B, N, K]` over a dense one.
 pub fn soft_assignment(g: &Level, logits: &Tensor) -> Assignment {
-    Assignment::soft(g.mask_rows(logits.softmax(-1, None)), g)
+    Assignment::soft(g.mask_rows(softmax(logits)), g)
+}
+
+/// Softmax over the last axis. On the CPU each row is a segment: of rows as short as these, LibTorch's kernel takes several times as long.
+pub(crate) fn softmax(logits: &Tensor) -> Tensor {
+    let size = logits.size();
+    let (count, width) = (logits.numel(), size[size.len() - 1] as u32);
+    if logits.device() != Device::Cpu || u32::try_from(count).is_err() {
+        return logits.softmax(-1, None);
+    }
+    let rows = Segments::of_sizes(repeat_n(width, count / width.max(1) as usize));
+    segment::softmax(&logits.reshape(-1), &Arc::new(rows)).view(size.as_slice())
 }
 
 impl Pool for DiffPool {
@@ -236,7 +255,7 @@ impl Pool for DiffPool {
 
     fn coarsened(&self, dims: &Dims) -> Dims {
         let sizes = vec![self.clusters as u32; dims.sizes.len()];
-        dims.with_features(self.embed.out_features()).with_sizes(sizes)
+        dims.with_features(self.embed.out_features()).with_edge_features(0).with_sizes(sizes)
     }
 
     fn divides(&self) -> bool {

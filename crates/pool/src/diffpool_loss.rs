@@ -85,6 +85,29 @@ pub fn pyg_entropy(s: &Tensor) -> Tensor {
     rows.sum(None) / rows.numel().max(1) as f64
 }
 
+/// The release's link loss: binary cross-entropy of `min(S Sᵀ, 1)` beside `A` over the pairs of nodes of each graph, divided by `Σ_b n_b²`.
+///
+/// 1e-7 is added below both logarithms.
+///
+/// # Shapes
+///
+/// `s: [B, N, K]` over a dense level; gives a scalar.
+///
+/// # Panics
+///
+/// When the level is sparse.
+pub fn official_link(g: &Level, s: &Tensor) -> Tensor {
+    const UNDER: f64 = 1e-7;
+    let Adjacency::Dense(p) = &g.adj else { panic!("the release works on padded batches") };
+    let near = s.matmul(&s.transpose(1, 2)).clamp_max(1.0);
+    let absent: Tensor = 1.0 - &p.a;
+    let missing: Tensor = 1.0 - &near;
+    let terms = -(&p.a * (near + UNDER).log() + absent * (missing + UNDER).log());
+    let nodes = g.mask().map_or_else(|| p.a.ones_like().select(2, 0), Tensor::shallow_clone);
+    let pairs = nodes.unsqueeze(2) * nodes.unsqueeze(1);
+    (terms * &pairs).sum(None) / pairs.sum(None).clamp_min(1.0)
+}
+
 /// How [`pyg_link`] is scaled: the flag `normalize` of the reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {

@@ -88,7 +88,7 @@ impl Pool for Graclus {
 
     /// A maximal matching may leave nearly every node alone (a star), so the sizes that are known stay an upper bound.
     fn coarsened(&self, dims: &Dims) -> Dims {
-        dims.clone()
+        dims.with_edge_features(0)
     }
 
     fn plan(&self) -> Option<PlanSpec> {

@@ -16,8 +16,11 @@
 //! | --- | --- | --- | --- | --- |
 //! | `diffpool` | either → dense | `GNN_pool(A, X)`, `[N, K]` | softmax | link, entropy |
 //! | `diffpool-pyg` | dense → dense | the same | the same | PyG's, which break laws |
+//! | `gmn`, `mem-pool` | either → dense | distance to keys, `[N, K]` | softmax | KL |
 //! | `graclus` | sparse → sparse | – | matching of the host | – |
 //! | `identity` | sparse → sparse | – | `S = I` | – |
+//! | `mincut` | either → dense | `MLP(X)`, `[N, K]` | softmax | cut, orthogonality |
+//! | `struct-pool` | either → dense | `GNN(A, X)`, `[N, K]` | mean field, softmax | – |
 //! | `top-k` | sparse → sparse | `X p / ‖p‖`, `[N]` | the best of each graph | – |
 //! | any, with `"control"` | the operator's | random | the operator's | none |
 //!
@@ -28,6 +31,10 @@
 //! | [`mod@pool`] | [`Pool`], [`Selection`], [`Pooled`], [`Loss`], [`PlanSpec`] |
 //! | [`registry`] | [`POOLS`], [`pool()`], [`Invariance`] |
 //! | [`diffpool`], [`diffpool_loss`] | the operator; its losses as functions of given assignments |
+//! | [`gmn`], [`gmn_loss`] | the same of memory layers |
+//! | [`mincut`], [`mincut_loss`] | the same of `MinCutPool` |
+//! | [`structpool`] | the operator and its mean field |
+//! | [`clusters`] | how many clusters a graph becomes |
 //! | [`top_k`], [`keep`] | the operator; how many nodes stay |
 //! | [`graclus`], [`identity`] | operators without parameters |
 //! | [`random`] | the random control around any operator |
@@ -60,23 +67,33 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod clusters;
 pub mod diffpool;
 pub mod diffpool_loss;
+pub mod gmn;
+pub mod gmn_loss;
 pub mod graclus;
 pub mod identity;
 pub mod keep;
+pub mod mincut;
+pub mod mincut_loss;
 pub mod pool;
 pub mod random;
 pub mod registry;
 pub mod stack;
+pub mod structpool;
 pub mod top_k;
 
+pub use clusters::Clusters;
 pub use diffpool::{AssignWidth, DiffPool, DiffPoolConfig, Losses};
+pub use gmn::{Gmn, GmnConfig, Kernel, Keys, MemPoolConfig, Memory};
 pub use graclus::{Graclus, GraclusConfig};
 pub use identity::{Identity, IdentityConfig};
 pub use keep::Keep;
-pub use pool::{Loss, Over, PlanSpec, Pool, Pooled, Scores, Selection};
+pub use mincut::{CutEdges, MinCut, MinCutConfig};
+pub use pool::{Apart, Loss, Moves, Over, PlanSpec, Pool, Pooled, Scores, Selection};
 pub use random::{Control, Controlled};
 pub use registry::{Invariance, Made, POOLS, PoolSpec, depth, fields, find, invariance, pool};
-pub use stack::{Join, NormAt, Stack, StackConfig};
+pub use stack::{Ending, Join, NormAt, Stack, StackConfig};
+pub use structpool::{StructPool, StructPoolConfig};
 pub use top_k::{TopK, TopKConfig};

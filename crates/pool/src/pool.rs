@@ -95,6 +95,26 @@ pub enum Scores {
     Clusters(i64),
 }
 
+/// An auxiliary loss that trains in epochs of its own, in place of the task; see [`Pool::apart`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Apart {
+    /// The name of the [`Loss`]. The task's epochs leave it out.
+    pub loss: &'static str,
+    /// Epochs `every`, `2 · every`, …, counted from 1, are its own: one step along the gradient summed over the epoch.
+    pub every: u32,
+    /// What its steps move.
+    pub moves: Moves,
+}
+
+/// Which parameters the steps of a loss [apart](Apart) move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moves {
+    /// Those of this name, at any place in the network, which the task then leaves as they are.
+    Named(&'static str),
+    /// All, those of the task included.
+    All,
+}
+
 /// A coarsening the host can prepare before a batch reaches the network, one [`Planned`] a level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -148,6 +168,11 @@ pub trait Pool: Debug + Send {
 
     /// The width of [`Selection::z`], where the operator pools features of its own making.
     fn embeds(&self) -> Option<i64> {
+        None
+    }
+
+    /// The auxiliary loss that trains in epochs of its own, if one does.
+    fn apart(&self) -> Option<Apart> {
         None
     }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::pool::Pool;
 use crate::random::{Control, Controlled};
-use crate::{diffpool, graclus, identity, top_k};
+use crate::{diffpool, gmn, graclus, identity, mincut, structpool, top_k};
 
 /// What permuting the nodes of its input does to an operator, and which laws it is known to break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +69,17 @@ where
 }
 
 /// Every operator, in the order of their names.
-pub static POOLS: &[PoolSpec] = &[diffpool::SPEC, diffpool::PYG, graclus::SPEC, identity::SPEC, top_k::SPEC];
+pub static POOLS: &[PoolSpec] = &[
+    diffpool::SPEC,
+    diffpool::PYG,
+    gmn::SPEC,
+    graclus::SPEC,
+    identity::SPEC,
+    gmn::PYG,
+    mincut::SPEC,
+    structpool::SPEC,
+    top_k::SPEC,
+];
 
 const WHAT: &str = "pooling operator";
 
@@ -202,7 +212,7 @@ mod tests {
     #[test]
     fn a_missing_kind_lists_the_known_ones() {
         let message = refusal(&json!({"keep": {"ratio": 0.5}}));
-        assert!(message.contains("graclus, identity, top-k"), "{message}");
+        assert!(message.contains("graclus, identity, mem-pool, mincut, struct-pool, top-k"), "{message}");
     }
 
     #[test]

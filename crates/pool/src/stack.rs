@@ -12,11 +12,13 @@ use tch::Tensor;
 pub enum NormAt {
     /// Nowhere: convolution, ReLU.
     None,
-    /// Convolution, batch norm, ReLU: GIN.
+    /// Convolution, batch norm, activation: GIN.
     Before,
-    /// Convolution, ReLU, batch norm: DiffPool.
+    /// Convolution, activation, batch norm: DiffPool.
     #[default]
     After,
+    /// Convolution, activation, and one batch norm behind the last layer alone: the queries of memory layers in *Rethinking pooling*.
+    Last,
 }
 
 /// What a stack gives of the outputs of its layers.
@@ -28,6 +30,17 @@ pub enum Join {
     /// All, concatenated.
     #[default]
     Cat,
+}
+
+/// What stands behind the last convolution of a stack.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// What stands behind the others.
+    #[default]
+    Whole,
+    /// Nothing: neither activation nor batch norm nor dropout.
+    Plain,
 }
 
 /// What a [`Stack`] is made of; the fields of the configuration that holds it, borrowed.
@@ -43,12 +56,16 @@ pub struct StackConfig<'a> {
     pub hidden: i64,
     /// Width of the last, where it is another.
     pub last: Option<i64>,
+    /// Behind each convolution.
+    pub activation: Activation,
     /// Batch norm over the valid nodes.
     pub norm: NormAt,
     /// Probability of dropping a feature after each layer, in [0, 1).
     pub dropout: f64,
     /// What is given.
     pub join: Join,
+    /// What stands behind the last convolution.
+    pub ending: Ending,
 }
 
 impl StackConfig<'_> {
@@ -66,31 +83,40 @@ impl StackConfig<'_> {
             let inputs = if l == 0 { dims.features } else { self.hidden };
             let outputs = self.last.filter(|_| l + 1 == self.layers).unwrap_or(self.hidden);
             let conv_dims = dims.with_features(inputs).with_outputs(outputs);
+            let plain = self.ending == Ending::Plain && l + 1 == self.layers;
             let norm = match self.norm {
+                _ if plain => None,
                 NormAt::None => None,
-                NormAt::Before | NormAt::After => Some(BatchNorm::new(&p.sub(format!("norm{l}")), outputs)),
+                NormAt::Last if l + 1 < self.layers => None,
+                NormAt::Before | NormAt::After | NormAt::Last => {
+                    Some(BatchNorm::new(&p.sub(format!("norm{l}")), outputs))
+                }
             };
             Ok(Layer { conv: conv(self.conv, &p.sub(format!("conv{l}")), &conv_dims)?, norm })
         };
         Ok(Stack {
             inputs: dims.features,
             layers: (0..self.layers).map(layer).collect::<Result<_, ConfigError>>()?,
+            activation: self.activation,
             at: self.norm,
             dropout: self.dropout,
             join: self.join,
+            ending: self.ending,
             linear: None,
         })
     }
 }
 
-/// Convolutions one after the other on the same graph, each with ReLU, batch norm and dropout as configured.
+/// Convolutions one after the other on the same graph, each with activation, batch norm and dropout as configured.
 #[derive(Debug)]
 pub struct Stack {
     inputs: i64,
     layers: Vec<Layer>,
+    activation: Activation,
     at: NormAt,
     dropout: f64,
     join: Join,
+    ending: Ending,
     linear: Option<Linear>,
 }
 
@@ -120,12 +146,18 @@ impl Stack {
             let here = states.last().map(|x| g.with_x(x.shallow_clone()));
             let g = here.as_ref().unwrap_or(g);
             let conv = |act| layer.conv.activated(g, act, ctx.child(0));
+            if self.ending == Ending::Plain && l + 1 == self.layers.len() {
+                states.push(conv(Activation::Identity));
+                break;
+            }
             let x = match (self.at, &layer.norm) {
                 (NormAt::Before, Some(norm)) => {
-                    norm.activated(&conv(Activation::Identity), g.mask(), Activation::Relu, ctx)
+                    norm.activated(&conv(Activation::Identity), g.mask(), self.activation, ctx)
                 }
-                (NormAt::After, Some(norm)) => norm.forward(&conv(Activation::Relu), g.mask(), ctx),
-                (_, None) | (NormAt::None, _) => conv(Activation::Relu),
+                (NormAt::After | NormAt::Last, Some(norm)) => {
+                    norm.forward(&conv(self.activation), g.mask(), ctx)
+                }
+                (_, None) | (NormAt::None, _) => conv(self.activation),
             };
             states.push(dropout(&x, self.dropout, ctx.child(1)));
         }

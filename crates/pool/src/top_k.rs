@@ -111,7 +111,8 @@ impl Pool for TopK {
     }
 
     fn coarsened(&self, dims: &Dims) -> Dims {
-        dims.with_sizes(dims.sizes.iter().map(|&n| self.keep.most(n)).collect::<Vec<_>>())
+        let sizes: Vec<u32> = dims.sizes.iter().map(|&n| self.keep.most(n)).collect();
+        dims.with_edge_features(0).with_sizes(sizes)
     }
 
     fn connect(&self, g: &Level, sel: &Selection) -> Adjacency {

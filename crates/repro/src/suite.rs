@@ -13,8 +13,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 const METHODS: &str = include_str!("../experiments/methods.json");
-const PUBLISHED: &[&[u8]] =
-    &[include_bytes!("../published/adamgnn.json"), include_bytes!("../published/diffpool.json")];
+const PUBLISHED: &[&[u8]] = &[
+    include_bytes!("../published/adamgnn.json"),
+    include_bytes!("../published/diffpool.json"),
+    include_bytes!("../published/rethinking.json"),
+];
 
 /// The suites by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -133,7 +136,7 @@ pub(crate) struct Method {
     /// The method that this is the control of.
     #[serde(default)]
     pub(crate) control_of: Option<String>,
-    /// Fields of its experiments that differ: paths as `model/pool/control`.
+    /// Fields of its experiments that differ: paths as `model/pool/control`; of a control, beside those of its twin.
     #[serde(default)]
     pub(crate) set: BTreeMap<String, Value>,
     /// Where the hyper-parameters come from.
@@ -166,7 +169,10 @@ fn methods() -> Result<Vec<Method>> {
     let learned = all.clone();
     for control in &mut all {
         if let Some(key) = &control.control_of {
-            control.model.clone_from(&method(&learned, key)?.model);
+            let twin = method(&learned, key)?;
+            control.model.clone_from(&twin.model);
+            let own = std::mem::replace(&mut control.set, twin.set.clone());
+            control.set.extend(own);
         }
     }
     Ok(all)

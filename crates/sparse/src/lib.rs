@@ -20,7 +20,7 @@
 //! | [`mod@spmm_max`] | largest value over the columns of a row |
 //! | [`mod@sddmm`] | inner products at the edges: the gradient of `A x` for `A`'s values |
 //! | [`spgemm`] | `A B` of two sparse matrices, with the gradients of both values |
-//! | [`segment`] | sum, mean, max, softmax over contiguous rows, each with its backward; the best rows of each |
+//! | [`segment`] | sum, mean, max, softmax and a query's attention over contiguous rows, each with its backward; the best rows of each |
 //! | [`attention`] | softmax over a row's edges and the sum it weighs, by heads, in one pass |
 //! | [`mod@concat`] | block-diagonal concatenation |
 //! | [`parallel`] | [`Executor`], [`Serial`], `Rayon` (feature `rayon`) |

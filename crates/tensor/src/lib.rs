@@ -13,6 +13,8 @@
 //! | [`autograd`] | [`Function`], [`attach`]: the bridge to LibTorch's autograd |
 //! | [`level`] | [`Level`], [`Planned`] |
 //! | [`adjacency`], [`pattern`] | [`Adjacency`] and what convolutions do with it; the shared [`Pattern`] |
+//! | [`attention`] | attention over edges |
+//! | [`messages`] | [`Messages`]: rows on directed edges |
 //! | [`assignment`], [`coarsen`](Adjacency::coarsen) | [`Assignment`]; `Sᵀ A S`, hops |
 //! | [`layout`] | [`Layout`] and the door between the two |
 //! | [`segment`], [`segments`], [`grouped`] | reductions and products graph by graph |
@@ -50,6 +52,7 @@ pub mod adam;
 pub mod adjacency;
 pub mod affine;
 pub mod assignment;
+pub mod attention;
 pub mod autograd;
 pub mod batch_norm;
 mod blocked;
@@ -66,6 +69,7 @@ pub mod layout;
 pub mod level;
 pub mod matching;
 pub mod memory;
+pub mod messages;
 mod normalize;
 pub mod pattern;
 mod per_device;
@@ -98,6 +102,7 @@ pub use layout::Layout;
 pub use level::{Level, Planned};
 pub use matching::matching;
 pub use memory::{keep_freed_memory, release_freed_memory};
+pub use messages::Messages;
 pub use normalize::Norm;
 pub use pattern::Pattern;
 pub use relation::Relation;

@@ -1,4 +1,4 @@
-//! Sums, means, maxima and softmax over the nodes of each graph, differentiable.
+//! Sums, means, maxima, softmax and a query's attention over the nodes of each graph, differentiable.
 //!
 //! On the CPU these are the kernels of `coarsen-sparse`, each with its own backward pass; elsewhere operations of LibTorch.
 
@@ -11,7 +11,7 @@ use tch::{Tensor, no_grad};
 use crate::autograd::{Function, record};
 use crate::executor::TorchPool;
 use crate::segments::Segments;
-use crate::view::{Dense, by_kind, filled, on_host};
+use crate::view::{Dense, by_kind, filled, filled_beside, on_host};
 
 /// Sum over the rows of each graph; 0 for a graph without rows.
 ///
@@ -107,6 +107,41 @@ pub fn softmax(x: &Tensor, graphs: &Arc<Segments>) -> Tensor {
     record(&[x], y, saved)
 }
 
+/// `y_b = Σ_i a_i x_i` over the rows of graph `b`, with `a` the softmax of `⟨x_i, q_b⟩` over them; 0 for a graph without rows.
+///
+/// # Shapes
+///
+/// `q: [B, F]`, `x: [N, F]` → `[B, F]`.
+///
+/// # Complexity
+///
+/// Time O(N · F); on the CPU one number a row is kept for the backward pass.
+pub fn attend(q: &Tensor, x: &Tensor, graphs: &Arc<Segments>) -> Tensor {
+    if !on_host(x) {
+        let asked = q.index_select(0, &graphs.index(x.device()));
+        let a = softmax(&(x * asked).sum_dim_intlist([1i64].as_slice(), true, None), graphs);
+        return sum(&(x * a), graphs);
+    }
+    let (q_shared, x_shared, features) = (Dense::new(q), Dense::new(x), width(x) as usize);
+    let (a, y) = no_grad(|| {
+        by_kind!(x.kind(), T => filled_beside(&[graphs.rows() as i64], &q.size(), |a, y| {
+            let (q, x) = (q_shared.slice::<T>(), x_shared.slice());
+            let queries = kernel::Queries { ptr: graphs.ptr(), q, x, width: features };
+            kernel::attend(&TorchPool, &queries, a, y);
+        }))
+    });
+    record(
+        &[q, x],
+        y,
+        Attend {
+            graphs: Arc::clone(graphs),
+            q: q_shared.into_tensor().detach(),
+            x: x_shared.into_tensor().detach(),
+            a,
+        },
+    )
+}
+
 fn width(x: &Tensor) -> i64 {
     x.size()[1]
 }
@@ -191,6 +226,28 @@ impl Function for Softmax {
     }
 }
 
+struct Attend {
+    graphs: Arc<Segments>,
+    q: Tensor,
+    x: Tensor,
+    a: Tensor,
+}
+
+impl Function for Attend {
+    const NAME: &'static CStr = c"attention over segments";
+
+    fn backward(&self, grads: &[Option<Tensor>], _: &[bool]) -> Vec<Option<Tensor>> {
+        let Some(g) = &grads[0] else { return vec![None, None] };
+        let (q, x, a, g) = (Dense::new(&self.q), Dense::new(&self.x), Dense::new(&self.a), Dense::new(g));
+        let (dq, dx) = by_kind!(self.x.kind(), T => filled_beside(&q.size(), &x.size(), |dq, dx| {
+            let (ptr, width) = (self.graphs.ptr(), width(&self.x) as usize);
+            let queries = kernel::Queries { ptr, q: q.slice::<T>(), x: x.slice(), width };
+            kernel::attend_backward(&TorchPool, &queries, a.slice(), g.slice(), dq, dx);
+        }));
+        vec![Some(dq), Some(dx)]
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,6 +303,31 @@ mod tests {
             for (a, b) in run(ours).iter().zip(&run(theirs)) {
                 assert!((a - b).abs().max().double_value(&[]) < 1e-12);
             }
+        }
+    }
+
+    #[test]
+    fn attention_is_the_composition_of_its_parts() {
+        let run = |f: &dyn Fn(&Tensor, &Tensor) -> Tensor| {
+            let q =
+                Tensor::from_slice(&[0.3f64, -0.2, 7., 7., 0.5, 0.1]).view([3, 2]).set_requires_grad(true);
+            let x = x().set_requires_grad(true);
+            let y = f(&q, &x);
+            let probe = Tensor::arange(6, (Kind::Double, Device::Cpu)).cos().view([3, 2]);
+            (&y * probe).sum(Kind::Double).backward();
+            [y.detach(), q.grad(), x.grad()]
+        };
+        let ours = run(&|q, x| attend(q, x, &graphs()));
+        let parts = run(&|q, x| {
+            let e = (x * q.index_select(0, &graphs().index(Device::Cpu))).sum_dim_intlist(
+                [1i64].as_slice(),
+                true,
+                None,
+            );
+            sum(&(x * softmax(&e, &graphs())), &graphs())
+        });
+        for (a, b) in ours.iter().zip(&parts) {
+            assert!((a - b).abs().max().double_value(&[]) < 1e-12);
         }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use coarsen_graph::arbitrary::batch;
 use coarsen_graph::{Dataset, InMemory, Sample, Target, TopologyBuf};
 use coarsen_tensor::{Adjacency, Level, Pattern, classes, collate, matching, matching::plan};
+use ndarray::Array2;
 use proptest::prelude::*;
 use tch::{Device, Kind, Tensor};
 
@@ -106,4 +107,22 @@ fn a_graph_without_nodes_keeps_its_place() {
     let g = collate(&data(vec![empty, one]), &[0, 1, 0], Device::Cpu);
     assert_eq!(g.segments().ptr(), [0, 0, 1, 1]);
     assert_eq!((g.graphs(), g.x.size()), (3, vec![1, 2]));
+}
+
+/// Attributes stand in the order of the batch's edges, whatever the order of the samples.
+#[test]
+fn attributes_follow_their_sample() {
+    let sample = |edges: &[(u32, u32)], first: f32| {
+        let topology = TopologyBuf::from_undirected(3, edges.iter().copied()).unwrap();
+        let attr = Array2::from_shape_fn((2 * edges.len(), 2), |(e, d)| first + 10.0 * e as f32 + d as f32);
+        Sample::new(topology, Array2::zeros((3, 1)), Target::Class(0)).unwrap().with_edge_attr(attr).unwrap()
+    };
+    let data = data(vec![sample(&[(0, 1), (1, 2)], 100.0), sample(&[(0, 2)], 500.0)]);
+    assert_eq!(data.info().edge_features, 2);
+    let g = collate(&data, &[1, 0, 1], Device::Cpu);
+    let Adjacency::Sparse(adj) = &g.adj else { panic!("collation gives a sparse level") };
+    let attr = adj.attr.as_ref().unwrap();
+    assert_eq!((attr.size(), attr.kind()), (vec![8, 2], Kind::Float));
+    let first = Vec::<f32>::try_from(attr.select(1, 0).contiguous()).unwrap();
+    assert_eq!(first, [500.0, 510.0, 100.0, 110.0, 120.0, 130.0, 500.0, 510.0]);
 }

@@ -43,6 +43,7 @@ pub mod config;
 mod early_stop;
 pub mod error;
 pub mod experiment;
+mod groups;
 mod loader;
 pub mod observer;
 mod replicas;

@@ -11,6 +11,7 @@ use coarsen_tensor::{Group, group::all_sum, move_gradients};
 use tch::{Tensor, no_grad};
 
 use crate::error::RunError;
+use crate::groups::Objective;
 use crate::step::{Parts, timed};
 use crate::task::{Batch, Task};
 use crate::trainer::Trained;
@@ -88,7 +89,7 @@ impl Team<'_> {
     pub(crate) fn pass(
         &self,
         parts: Vec<Vec<usize>>,
-        ctx: Ctx,
+        (objective, ctx): (Objective, Ctx),
         times: &mut Parts,
     ) -> Result<Vec<Passed>, RunError> {
         let samples = parts.iter().map(Vec::len).sum::<usize>() as i64;
@@ -96,13 +97,13 @@ impl Team<'_> {
         let first = parts.next().expect("a batch has a part");
         let mut lead = || {
             let batch = timed(&mut times.loader, || (self.shared.make)(&first));
-            pass(self.first, Work { batch, samples, ctx }, times)
+            pass(self.first, Work { batch, samples, objective, ctx }, times)
         };
         if parts.len() == 0 {
             return Ok(vec![lead()?]);
         }
         for (k, (worker, part)) in self.workers.iter().zip(parts).enumerate() {
-            let gone = worker.work.send((part, samples, ctx.child(k as u64))).is_err();
+            let gone = worker.work.send((part, samples, objective, ctx.child(k as u64))).is_err();
             assert!(!gone, "a part of the batch was given to a thread that has ended");
         }
         let mut passed = vec![self.shared.group.join(0, lead)?];
@@ -131,6 +132,7 @@ pub(crate) struct Work {
     pub(crate) batch: Batch,
     /// Of the whole batch.
     pub(crate) samples: i64,
+    pub(crate) objective: Objective,
     pub(crate) ctx: Ctx,
 }
 
@@ -139,7 +141,7 @@ type Done = Result<(Passed, Vec<Tensor>), RunError>;
 
 /// The way to a replica and back.
 struct Worker {
-    work: SyncSender<(Vec<usize>, i64, Ctx)>,
+    work: SyncSender<(Vec<usize>, i64, Objective, Ctx)>,
     done: Receiver<Done>,
 }
 
@@ -150,13 +152,15 @@ impl Worker {
         rank: usize,
         shared: &'scope Shared,
     ) -> Self {
-        let (work, parts) = sync_channel::<(Vec<usize>, i64, Ctx)>(1);
+        let (work, parts) = sync_channel::<(Vec<usize>, i64, Objective, Ctx)>(1);
         let (report, done) = sync_channel::<Done>(1);
         let Shared { group, threads, make } = shared;
         scope.spawn(move || {
             tch::set_num_threads(*threads);
-            for (part, samples, ctx) in from_fn(|| watched(&parts).ok()) {
-                let pass = || pass(replica, Work { batch: make(&part), samples, ctx }, &mut Parts::default());
+            for (part, samples, objective, ctx) in from_fn(|| watched(&parts).ok()) {
+                let pass = || {
+                    pass(replica, Work { batch: make(&part), samples, objective, ctx }, &mut Parts::default())
+                };
                 let passed = group.join(rank, pass);
                 if report.send(passed.map(|passed| (passed, replica.parameters()))).is_err() {
                     break;
@@ -181,7 +185,7 @@ fn watched<T>(from: &Receiver<T>) -> Result<T, RecvError> {
 
 /// Forward over a batch, or over a part of one inside of a [`Group`]; in training, backward too.
 pub(crate) fn pass(trained: &Trained, work: Work, times: &mut Parts) -> Result<Passed, RunError> {
-    let Work { batch, samples, ctx } = work;
+    let Work { batch, samples, objective, ctx } = work;
     let predict = || {
         let out = trained.model.forward(&batch.level, ctx.child(0));
         (trained.head.predict(&out, ctx.child(1)), out.losses)
@@ -193,8 +197,8 @@ pub(crate) fn pass(trained: &Trained, work: Work, times: &mut Parts) -> Result<P
     let share = batch.samples() as f64 / samples as f64;
     let (predictions, loss) = timed(&mut times.forward, || {
         let (predictions, auxiliaries) = predict();
-        let loss = trained.head.loss(&predictions, &batch.target);
-        (predictions, share_of_loss(loss, share, &auxiliaries))
+        let loss = objective.task(trained.head.loss(&predictions, &batch.target));
+        (predictions, share_of_loss(loss, share, &objective.auxiliaries(auxiliaries)))
     });
     timed(&mut times.backward, || loss.f_backward())?;
     Ok(Passed { predictions: predictions.detach(), targets: batch.target, loss: Some(loss.detach()) })

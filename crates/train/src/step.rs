@@ -3,14 +3,14 @@
 use std::iter::from_fn;
 use std::time::Instant;
 
-use coarsen_model::Needs;
+use coarsen_model::{Needs, Schedule};
 use coarsen_nn::Ctx;
-use coarsen_tensor::Adam;
 use tch::{Device, Kind, Tensor};
 
 use crate::ahead::ahead;
 use crate::config::{Optimizer, TrainConfig};
 use crate::error::RunError;
+use crate::groups::{Groups, Objective};
 use crate::replicas::{Passed, Replicas, Work, pass};
 use crate::seed::Streams;
 use crate::task::{Batch, Order, Score, Task};
@@ -93,6 +93,7 @@ impl<'a> Stepper<'a> {
     ) -> Result<Self, RunError> {
         let Optimizer::Adam { lr, weight_decay } = config.optimizer;
         let divides = trained.model.divides() && trained.vars.device() == Device::Cpu;
+        let schedule = trained.model.schedule();
         let parts = if divides { threads.clamp(1, MOST_PARTS) } else { 1 };
         Ok(Self {
             trained,
@@ -104,10 +105,11 @@ impl<'a> Stepper<'a> {
             learner: Learner {
                 task,
                 streams,
-                optimizer: Adam::new(trained.parameters(), weight_decay),
+                schedule,
+                groups: Groups::new(trained, schedule, weight_decay, lr),
                 lr,
                 clip_norm: config.clip_norm,
-                steps: 0,
+                passes: 0,
             },
         })
     }
@@ -119,13 +121,18 @@ impl<'a> Stepper<'a> {
 
     /// Trains epoch `epoch`, counted from 1, on the samples of `index` in an order of its own.
     ///
+    /// Where the network's schedule gives the epoch to an auxiliary loss, its loss is that, and its only step comes at the end.
+    ///
     /// # Errors
     ///
     /// When LibTorch fails, or `index` is empty.
     pub fn epoch(&mut self, epoch: u32, index: &[usize]) -> Result<Epoch, RunError> {
         let streams = self.learner.streams;
         let (shuffle, cluster) = (Some(streams.shuffle(epoch)), streams.cluster(epoch));
-        self.passes(index, shuffle, cluster, |learner, pass| learner.epoch(pass, index.len()))
+        self.passes(index, shuffle, cluster, |learner, pass| {
+            let objective = Objective::of(learner.schedule, epoch);
+            learner.epoch(objective, pass, index.len())
+        })
     }
 
     /// The task's metric and loss on the samples of `index`, in evaluation mode.
@@ -136,7 +143,8 @@ impl<'a> Stepper<'a> {
     pub fn score(&mut self, index: &[usize]) -> Result<Score, RunError> {
         let (trained, task, cluster) = (self.trained, self.task, self.learner.streams.cluster_eval());
         let passed = self.passes(index, None, cluster, |_, pass| {
-            from_fn(|| pass(Ctx::eval(), &mut Parts::default())).collect::<Result<Vec<_>, _>>()
+            from_fn(|| pass((Objective::Joint, Ctx::eval()), &mut Parts::default()))
+                .collect::<Result<Vec<_>, _>>()
         })?;
         trained.score(task, passed.into_iter().flatten().map(|part| (part.predictions, part.targets)))
     }
@@ -159,10 +167,11 @@ impl<'a> Stepper<'a> {
             return ahead(
                 || batches.iter().map(|parts| make(&parts[0])),
                 |batches| {
-                    let mut pass = |ctx, times: &mut Parts| {
+                    let mut pass = |(objective, ctx), times: &mut Parts| {
                         let batch = timed(&mut times.loader, || batches.next())?;
                         let samples = batch.samples();
-                        Some(pass(trained, Work { batch, samples, ctx }, times).map(|passed| vec![passed]))
+                        let work = Work { batch, samples, objective, ctx };
+                        Some(pass(trained, work, times).map(|passed| vec![passed]))
                     };
                     run(learner, &mut pass)
                 },
@@ -170,7 +179,7 @@ impl<'a> Stepper<'a> {
         }
         let mut batches = batches.into_iter();
         let result = replicas.run(trained, (*threads / parts as i32).max(1), &make, |team| {
-            let mut pass = |ctx, times: &mut Parts| Some(team.pass(batches.next()?, ctx, times));
+            let mut pass = |aim, times: &mut Parts| Some(team.pass(batches.next()?, aim, times));
             run(learner, &mut pass)
         });
         tch::set_num_threads(*threads);
@@ -191,21 +200,33 @@ impl<'a> Stepper<'a> {
 struct Learner<'a> {
     task: &'a dyn Task,
     streams: Streams,
-    optimizer: Adam,
+    schedule: Schedule,
+    groups: Groups,
     lr: f64,
     clip_norm: Option<f64>,
-    /// So far.
-    steps: u64,
+    /// Batches passed so far.
+    passes: u64,
 }
 
 impl Learner<'_> {
     /// Steps until there is nothing more to pass.
-    fn epoch(&mut self, pass: &mut Pass<'_>, samples: usize) -> Result<Epoch, RunError> {
+    fn epoch(
+        &mut self,
+        objective: Objective,
+        pass: &mut Pass<'_>,
+        samples: usize,
+    ) -> Result<Epoch, RunError> {
         let (mut predictions, mut targets, mut losses) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut parts, before) = (Parts::default(), self.steps);
-        while let Some(passed) = pass(Ctx::train(self.streams.dropout(self.steps)), &mut parts) {
+        let (mut parts, mut steps) = (Parts::default(), 0);
+        loop {
+            let ctx = Ctx::train(self.streams.dropout(self.passes));
+            let Some(passed) = pass((objective, ctx), &mut parts) else { break };
             let passed = passed?;
-            timed(&mut parts.optimizer, || self.step())?;
+            self.passes += 1;
+            if !objective.is_apart() {
+                timed(&mut parts.optimizer, || self.groups.step(objective, self.lr, self.clip_norm))?;
+                steps += 1;
+            }
             let of_batch: i64 = passed.iter().map(|part| part.targets.size()[0]).sum();
             for part in passed {
                 losses.extend(part.loss.map(|loss| loss * of_batch as f64));
@@ -213,25 +234,20 @@ impl Learner<'_> {
                 targets.push(part.targets);
             }
         }
+        if objective.is_apart() {
+            timed(&mut parts.optimizer, || self.groups.step(objective, self.lr, self.clip_norm))?;
+            steps = 1;
+        }
         // The losses are read here, once: a device need not wait for the host within the epoch.
         let total = Tensor::stack(&losses, 0).sum(Kind::Double).double_value(&[]);
         let metric = self.task.measure(&Tensor::cat(&predictions, 0), &Tensor::cat(&targets, 0))?;
         let score = Score { metric, loss: total / samples as f64 };
-        Ok(Epoch { score, parts, steps: (self.steps - before) as u32 })
-    }
-
-    fn step(&mut self) -> Result<(), RunError> {
-        if let Some(norm) = self.clip_norm {
-            self.optimizer.clip_norm(norm);
-        }
-        self.optimizer.step(self.lr)?;
-        self.steps += 1;
-        Ok(())
+        Ok(Epoch { score, parts, steps })
     }
 }
 
-/// Passes the next batch through the network, if there is one: backwards as well in training.
-type Pass<'a> = dyn FnMut(Ctx, &mut Parts) -> Option<Result<Vec<Passed>, RunError>> + 'a;
+/// Passes the next batch through the network, if there is one: backwards as well in training, from the losses of the objective.
+type Pass<'a> = dyn FnMut((Objective, Ctx), &mut Parts) -> Option<Result<Vec<Passed>, RunError>> + 'a;
 
 /// Adds the time that `work` takes to a part.
 pub(crate) fn timed<R>(part: &mut f64, work: impl FnOnce() -> R) -> R {

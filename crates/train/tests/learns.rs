@@ -2,7 +2,10 @@
 
 use coarsen_eval::{Environment, Outcome, Record, Rule, Run};
 use coarsen_graph::{Dataset, InMemory, Sample, Target, TopologyBuf};
-use coarsen_train::{Checked, Compute, EpochScores, Observer, Place, RunError, Silent, majority, run};
+use coarsen_train::{
+    Checked, Compute, EpochScores, Observer, Place, RunError, Silent, Stepper, Streams, TaskConfig,
+    TrainConfig, Trained, majority, run,
+};
 use ndarray::Array2;
 use serde_json::{Value, json};
 use tch::Device;
@@ -56,6 +59,8 @@ fn a_toy_task_is_solved() {
         json!({"kind": "hierarchical", "hidden": 16, "pool": {"kind": "diffpool"}}),
         json!({"kind": "hierarchical", "hidden": 16, "pool": {"kind": "top-k", "keep": {"ratio": 0.8}}, "conv": {"kind": "gcn"}}),
         json!({"kind": "hierarchical", "hidden": 16, "pool": {"kind": "graclus"}, "conv": {"kind": "gcn"}}),
+        json!({"kind": "hierarchical", "hidden": 16, "pool": {"kind": "mincut"}}),
+        json!({"kind": "hierarchical", "hidden": 16, "pool": {"kind": "gmn", "width": 16}}),
     ];
     for model in models {
         let record = trained(&experiment(&model, 30), None, &mut Silent).expect("a record");
@@ -172,4 +177,33 @@ fn the_majority_is_half_of_a_balanced_set() {
     let scores =
         majority(&data, &experiment(&json!({"kind": "gin"}), 1).experiment().protocol, 0).expect("scores");
     assert_eq!(scores, [0.5, 0.5]);
+}
+
+/// Of memory layers the task moves all but the keys, the divergence the keys alone (the paper) or all but them (the release).
+#[test]
+fn keys_learn_in_epochs_of_their_own() {
+    let data = cycles_and_stars();
+    let task = TaskConfig::default().on(&data).expect("classes");
+    for (keys, of_task, of_keys) in [
+        (json!({"every": 2}), [true, false], [false, true]),
+        (json!({"frozen-every": 2}), [true, false], [true, false]),
+    ] {
+        let pool = json!({"kind": "gmn", "width": 8, "clusters": 3, "keys": keys});
+        let model = json!({"kind": "hierarchical", "hidden": 8, "norm": "none", "pool": pool});
+        let streams = Streams::new(0, 0);
+        let trained = Trained::new(&model, task.as_ref(), streams.init(), Device::Cpu).expect("a network");
+        let mut stepper =
+            Stepper::new(&trained, task.as_ref(), &TrainConfig::default(), streams, 2).expect("a stepper");
+        let variable = |name: &str| trained.vars.variables()[name].copy();
+        let mut moved = |epoch| {
+            let names = ["model.convs0.conv0.root.weight", "model.pool0.keys"];
+            let before = names.map(variable);
+            let trained = stepper.epoch(epoch, &(0..60).collect::<Vec<_>>()).expect("an epoch");
+            assert_eq!(trained.steps, 1, "60 graphs are one batch of 64");
+            [0, 1].map(|i| !variable(names[i]).equal(&before[i]))
+        };
+        assert_eq!(moved(1), of_task, "{pool}");
+        assert_eq!(moved(2), of_keys, "{pool}");
+        assert_eq!(moved(3), of_task, "{pool}");
+    }
 }

@@ -4,10 +4,17 @@
 //! | --- | --- |
 //! | `max` | [`Max`]: largest value of each feature |
 //! | `mean` | [`Mean`]: mean over the nodes |
+//! | `set2set` | [`Set2Set`]: a query that reads the nodes several times |
+//! | `set2set_official` | [`Set2SetOfficial`]: the same as DiffPool's authors released it |
+//! | `sort` | [`Sort`]: the first nodes by their last feature |
 //! | `sum` | [`Sum`]: sum over the nodes |
 
 mod max;
 mod mean;
+mod reader;
+mod set2set;
+mod set2set_official;
+mod sort;
 mod sum;
 
 use std::fmt::Debug;
@@ -19,12 +26,15 @@ use crate::ctx::Ctx;
 
 pub use max::{Max, MaxConfig};
 pub use mean::{Mean, MeanConfig};
+pub use set2set::{Set2Set, Set2SetConfig};
+pub use set2set_official::{Set2SetOfficial, Set2SetOfficialConfig};
+pub use sort::{Rows, Sort, SortConfig};
 pub use sum::{Sum, SumConfig};
 
 /// A layer from a level to one vector per graph.
 ///
 /// It is invariant under permutation of a graph's nodes, and works in both layouts; padding counts for nothing. A graph without
-/// nodes gives 0.
+/// nodes gives 0. (`set2set-official` keeps neither promise about padding, and says so.)
 pub trait Readout: Debug + Send {
     /// The vector of every graph.
     ///
@@ -49,7 +59,7 @@ mod by_hand {
     use super::*;
 
     /// Three graphs: nodes (3, −3) and (−1, −2), no node, node (−4, 7).
-    fn level() -> Level {
+    pub(super) fn level() -> Level {
         let csr = Csr::new(3, 3, vec![0, 0, 0, 0], vec![]).expect("no edges");
         let pattern = Pattern::new(csr, Arc::new(Segments::new(vec![0, 2, 2, 3])));
         let adj = Sparse::new(Arc::new(pattern), None, (Kind::Double, Device::Cpu));

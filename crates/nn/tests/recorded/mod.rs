@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use coarsen_fixture::{Case, assert_close};
-use coarsen_nn::Ctx;
+use coarsen_nn::{Activation, Ctx};
 use coarsen_sparse::Csr;
 use coarsen_tensor::{Adjacency, Layout, Level, Padded, Pattern, Segments, Sparse};
 use ndarray::{ArrayD, ArrayView1, Axis};
@@ -55,6 +55,10 @@ impl<'a> Settings<'a> {
         self.get(key).as_i64().unwrap_or_else(|| panic!("{}: `{key}` is no integer", self.case))
     }
 
+    pub(crate) fn real(&mut self, key: &str) -> f64 {
+        self.get(key).as_f64().unwrap_or_else(|| panic!("{}: `{key}` is no number", self.case))
+    }
+
     pub(crate) fn text(&mut self, key: &str) -> &'a str {
         self.get(key).as_str().unwrap_or_else(|| panic!("{}: `{key}` is no text", self.case))
     }
@@ -74,10 +78,15 @@ impl<'a> Settings<'a> {
 pub(crate) struct Recipe {
     pub(crate) config: Value,
     pub(crate) ctx: Ctx,
+    /// What the recorded layer ends with.
+    pub(crate) act: Activation,
     /// A recorded parameter that has no counterpart here, since nothing depends on it: its gradient is 0.
     pub(crate) inert: Option<&'static str>,
     /// How the recorded input is read.
     pub(crate) graph: fn(&Case, Kind) -> Graph,
+    /// The output width, where it is not the setting `out`.
+    pub(crate) outputs: Option<i64>,
+    pub(crate) edge_features: i64,
     roles: Vec<(&'static str, &'static str)>,
     buffers: Vec<(&'static str, &'static str)>,
 }
@@ -88,8 +97,11 @@ impl Recipe {
         Self {
             config,
             ctx: Ctx::eval(),
+            act: Activation::Identity,
             inert: None,
             graph: Graph::of,
+            outputs: None,
+            edge_features: 0,
             roles: roles.to_vec(),
             buffers: Vec::new(),
         }
@@ -105,8 +117,23 @@ impl Recipe {
         self
     }
 
+    pub(crate) fn with_outputs(mut self, outputs: i64) -> Self {
+        self.outputs = Some(outputs);
+        self
+    }
+
+    pub(crate) fn with_edge_features(mut self, edge_features: i64) -> Self {
+        self.edge_features = edge_features;
+        self
+    }
+
     pub(crate) fn without_influence(mut self, role: &'static str) -> Self {
         self.inert = Some(role);
+        self
+    }
+
+    pub(crate) fn ending_with(mut self, act: Activation) -> Self {
+        self.act = act;
         self
     }
 
@@ -154,8 +181,8 @@ fn copy(case: &Case, recorded: &str, variable: &Tensor) {
 pub(crate) struct Graph {
     pub(crate) level: Level,
     x: Tensor,
-    /// The name of the edges' tensor, and the tensor.
-    edges: Option<(&'static str, Tensor)>,
+    /// What is on the edges: the name in the file, and the tensor.
+    edges: Vec<(&'static str, Tensor)>,
 }
 
 impl Graph {
@@ -163,6 +190,7 @@ impl Graph {
         let x = set(case, "x", kind).set_requires_grad(true);
         match try_set(case, "adj", kind) {
             Some(adj) => Self::dense(case, x, adj.set_requires_grad(true)),
+            None if x.dim() == 3 => Self::slots(x),
             None => Self::sparse(case, x, |edge| (edge[1], edge[0])),
         }
     }
@@ -182,7 +210,18 @@ impl Graph {
             .try_int("mask")
             .map(|mask| Tensor::try_from(&mask).expect("an array is a tensor").to_kind(x.kind()));
         let padded = Adjacency::Dense(Padded::new(adj.shallow_clone(), mask));
-        Self { level: Level::new(x.shallow_clone(), padded), x, edges: Some(("adj", adj)) }
+        Self { level: Level::new(x.shallow_clone(), padded), x, edges: vec![("adj", adj)] }
+    }
+
+    /// A padded batch without edges; every slot counts as a node.
+    fn slots(x: Tensor) -> Self {
+        let size = x.size();
+        let a = Tensor::zeros([size[0], size[1], size[1]], (x.kind(), x.device()));
+        Self {
+            level: Level::new(x.shallow_clone(), Adjacency::Dense(Padded::new(a, None))),
+            x,
+            edges: vec![],
+        }
     }
 
     /// Edges stand in the file in any order, row 0 the source and row 1 the target; `ends` gives receiver and sender.
@@ -218,19 +257,22 @@ impl Graph {
         let col = edges.iter().map(|&(_, sender, _)| u32::try_from(sender).expect("a node")).collect();
         let csr = Csr::new(nodes, nodes, row_ptr, col).unwrap_or_else(|error| panic!("{case}: {error}"));
 
-        let weight = try_set(case, "edge_weight", x.kind()).map(|w| w.set_requires_grad(true));
+        let of_edges = |name| try_set(case, name, x.kind()).map(|values| values.set_requires_grad(true));
+        let (weight, attr) = (of_edges("edge_weight"), of_edges("edge_attr"));
         let order: Vec<i64> = edges.iter().map(|&(_, _, at)| at).collect();
-        let sorted = weight.as_ref().map(|w| w.index_select(0, &Tensor::from_slice(&order)));
-        let sparse =
-            Sparse::new(Arc::new(Pattern::new(csr, Arc::new(graphs))), sorted, (x.kind(), Device::Cpu));
+        let sorted =
+            |values: &Option<Tensor>| values.as_ref().map(|v| v.index_select(0, &Tensor::from_slice(&order)));
+        let pattern = Arc::new(Pattern::new(csr, Arc::new(graphs)));
+        let sparse = Sparse::new(pattern, sorted(&weight), (x.kind(), Device::Cpu)).with_attr(sorted(&attr));
         let level = Level::new(x.shallow_clone(), Adjacency::Sparse(sparse));
-        Self { level, x, edges: weight.map(|w| ("edge_weight", w)) }
+        let edges = [("edge_weight", weight), ("edge_attr", attr)];
+        Self { level, x, edges: edges.into_iter().filter_map(|(name, t)| Some((name, t?))).collect() }
     }
 
     /// Compares the gradients of everything that came in. Those of a dense adjacency are not recorded where they have a kink.
     pub(crate) fn compare_gradients(&self, case: &Case) {
         compare(case, "grad.x", &self.x.grad());
-        if let Some((name, edges)) = &self.edges {
+        for (name, edges) in &self.edges {
             let recorded = format!("grad.{name}");
             if case.names().any(|name| name == recorded) {
                 compare(case, &recorded, &edges.grad());

@@ -1,10 +1,10 @@
-//! DiffPool over a sparse level gives what it gives over the same level padded: values and gradients.
+//! Dense operators over a sparse level give what they give over the same level padded: values and gradients.
 
 use coarsen_nn::{Ctx, Stream};
 use coarsen_pool::diffpool::soft_assignment;
 use coarsen_pool::diffpool_loss::{entropy, link};
 use coarsen_tensor::{Adjacency, Layout, Level, Sparse};
-use serde_json::json;
+use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
 use crate::batch::{EDGE, HOUSE, NOTHING, POINT, SQUARE, STAR, batch, close, operator};
@@ -81,15 +81,29 @@ fn a_perfect_assignment_has_a_loss_and_a_gradient_near_zero() {
 
 #[test]
 fn the_whole_operator_agrees_in_both_layouts() {
-    let config = json!({"kind": "diffpool", "ratio": 0.5, "hidden": 4});
+    for config in [
+        json!({"kind": "diffpool", "ratio": 0.5, "hidden": 4}),
+        json!({"kind": "gmn", "heads": 2, "width": 4, "clusters": 3}),
+        json!({"kind": "mem-pool", "heads": 1, "width": 4, "clusters": 3}),
+        json!({"kind": "mincut", "mlp": [4]}),
+        json!({"kind": "struct-pool", "hidden": 4}),
+        json!({"kind": "mincut", "edges": "symmetric", "temperature": 0.5}),
+    ] {
+        agrees(&config);
+    }
+}
+
+fn agrees(config: &Value) {
     let g = batch(&[HOUSE, POINT, STAR, EDGE], Kind::Double);
     for ctx in [Ctx::train(1), Ctx::eval()] {
         let run = |layout| {
-            let (store, pool) = operator(&config, Kind::Double);
+            let (store, pool) = operator(config, Kind::Double);
             let pooled = pool.pool(&g.to_layout(layout), ctx);
             assert_eq!(pooled.level.layout(), Layout::Dense);
             let losses = pooled.selection.losses.iter().map(|loss| loss.value.shallow_clone());
-            let values: Vec<Tensor> = losses.chain([pooled.level.x.shallow_clone()]).collect();
+            let Adjacency::Dense(edges) = &pooled.level.adj else { panic!("dense") };
+            let level = [pooled.level.x.shallow_clone(), edges.a.shallow_clone()];
+            let values: Vec<Tensor> = losses.chain(level).collect();
             let parts: Vec<Tensor> = values.iter().map(|value| value.square().sum(None)).collect();
             Tensor::stack(&parts, 0).sum(None).backward();
             let mut named: Vec<(String, Tensor)> = store.variables().into_iter().collect();
@@ -103,7 +117,7 @@ fn the_whole_operator_agrees_in_both_layouts() {
         };
         let (ragged, padded): (Vec<_>, Vec<_>) = (run(Layout::Sparse), run(Layout::Dense));
         for ((name, a), (_, b)) in ragged.iter().zip(&padded) {
-            close(name, a, b, 1e-9);
+            close(&format!("{config}: {name}"), a, b, 1e-9);
         }
     }
 }

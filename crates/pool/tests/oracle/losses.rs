@@ -2,7 +2,8 @@
 
 use coarsen_fixture::Case;
 use coarsen_pool::diffpool::soft_assignment;
-use coarsen_pool::diffpool_loss::{entropy, link};
+use coarsen_pool::diffpool_loss::{entropy, link, official_link};
+use coarsen_tensor::Assignment;
 use tch::{Kind, Tensor};
 
 use crate::each;
@@ -16,6 +17,18 @@ fn link_agrees() {
         let s = soft_assignment(&g, &logits);
         let mut objective = Objective::default();
         objective.output(case, "loss.link", &link(&g, &s, &g.adj.coarsen(&s)));
+        objective.gradients(case, &[("adj", &adj), ("s", &logits)]);
+    });
+}
+
+#[test]
+fn the_releases_link_agrees() {
+    each("loss", "diffpool_link_official", &["clusters"], &["adj", "mask", "s"], |case, kind| {
+        let [adj, logits] = ["adj", "s"].map(|name| leaf(case, name, kind));
+        let g = padded(case, &no_features(&logits), &adj);
+        let Assignment::Padded { s } = soft_assignment(&g, &logits) else { panic!("{case}: padded") };
+        let mut objective = Objective::default();
+        objective.output(case, "loss.link", &official_link(&g, &s));
         objective.gradients(case, &[("adj", &adj), ("s", &logits)]);
     });
 }

@@ -3,8 +3,11 @@
 
 mod cluster_max;
 mod diff_pool;
+mod gmn;
 mod losses;
+mod mincut;
 mod record;
+mod struct_pool;
 mod top_k;
 
 use std::collections::BTreeSet;
@@ -16,8 +19,21 @@ const HERE: &str = env!("CARGO_MANIFEST_DIR");
 
 /// What is tested here, by family.
 const KNOWN: [(&str, &[&str]); 2] = [
-    ("loss", &["diffpool_entropy_paper", "diffpool_link_paper"]),
-    ("pool", &["cluster_max", "diff_pool_dense", "top_k"]),
+    (
+        "loss",
+        &[
+            "diffpool_entropy_paper",
+            "diffpool_link_official",
+            "diffpool_link_paper",
+            "gmn_kl",
+            "mem_pool_kl",
+            "mincut_loss",
+        ],
+    ),
+    (
+        "pool",
+        &["cluster_max", "diff_pool_dense", "gmn_mem", "mem_pool", "mincut_dense", "struct_pool", "top_k"],
+    ),
 ];
 
 /// Runs `check` on every case of an operation in both precisions, after checking that the case holds nothing unknown.

@@ -120,3 +120,15 @@ pub(crate) fn integers(values: &Tensor) -> ArrayD<i64> {
     let flat = Vec::<i64>::try_from(values.reshape(-1)).expect("integers");
     ArrayD::from_shape_vec(IxDyn(&shape), flat).expect("as many values as the shape says")
 }
+
+/// A stacked level of `x` and the recorded `ptr` and `batch`, without edges.
+pub(crate) fn edgeless(case: &Case, x: &Tensor) -> Level {
+    let ptr: Vec<u32> = case.int("ptr").iter().map(|&p| p as u32).collect();
+    let graphs = Arc::new(Segments::new(ptr));
+    let batch: Vec<i64> = case.int("batch").iter().copied().collect();
+    assert!(graphs.index(Device::Cpu).equal(&Tensor::from_slice(&batch)), "{case}: batch and ptr agree");
+    let nodes = graphs.rows();
+    let csr = Csr::new(nodes, nodes, vec![0; nodes + 1], Vec::new()).expect("no edges");
+    let adj = Sparse::new(Arc::new(Pattern::new(csr, graphs)), None, (x.kind(), x.device()));
+    Level::new(x.shallow_clone(), Adjacency::Sparse(adj))
+}

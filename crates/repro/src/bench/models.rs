@@ -98,11 +98,14 @@ mod tests {
         let gcn = linear(f, h) + 2 * linear(h, h);
         assert_eq!(parameters("gcn"), gcn + head(h));
         assert_eq!(parameters("sage"), gcn + f * h + 2 * h * h + head(h));
+        // A bias a feature, and two vectors for all heads together.
+        assert_eq!(parameters("gat"), gcn + 3 * 2 * h + head(h));
         let mlp = |inputs| linear(inputs, h) + 2 * h + linear(h, h);
         assert_eq!(parameters("gin"), mlp(f) + 4 * mlp(h) + head(h));
         let last = linear(2 * h, h) + linear(h, h / 2) + linear(h / 2, c);
         assert_eq!(parameters("topk"), gcn + 3 * h + last);
         assert_eq!(parameters("graclus"), gcn + head(h));
+        assert_eq!(parameters("set2set"), gcn + 4 * h * (3 * h + 2) + linear(h, h) + h * h + linear(h, c));
     }
 
     #[test]
@@ -119,6 +122,11 @@ mod tests {
     #[test]
     fn an_unknown_network_lists_the_known_ones() {
         let message = preset("gnc", "DD", 64).expect_err("refused").to_string();
-        assert!(message.contains("`gnc`; known are diffpool, gcn, gin, graclus, sage, topk"), "{message}");
+        assert!(
+            message.contains(
+                "`gnc`; known are diffpool, gat, gcn, gin, graclus, mincut, sage, set2set, sortpool, topk"
+            ),
+            "{message}"
+        );
     }
 }

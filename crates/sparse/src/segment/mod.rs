@@ -1,13 +1,15 @@
-//! Reductions over contiguous rows, their backward passes, and the best rows.
+//! Reductions over contiguous rows, a query's attention over them, their backward passes, and the best rows.
 //!
 //! Segment `s` of `x: [n, width]` is rows `ptr[s]..ptr[s + 1]`; `ptr: [segments + 1]` starts at 0, does not descend and
 //! ends at `n`. The row pointer of a [`Csr`](crate::Csr) is such a `ptr`: then rows are edges and segments receiving nodes.
 
+mod attend;
 mod max;
 mod softmax;
 mod sum;
 mod top;
 
+pub use attend::{Queries, attend, attend_backward};
 pub use max::{NO_ROW, max, max_backward};
 pub use softmax::{softmax, softmax_backward};
 pub use sum::{mean, mean_backward, sum, sum_backward};
@@ -101,6 +103,26 @@ mod tests {
         max(&Serial, &[0, 3], &[1.0, f64::NAN, f64::NAN, 2.0, 3.0, f64::NAN], 2, &mut out, &mut argmax);
         assert!(out.iter().all(|out| out.is_nan()));
         assert_eq!(argmax, [1, 0]);
+    }
+
+    #[test]
+    fn a_query_finds_the_row_it_points_at() {
+        let (mut a, mut y) = ([0.0; 4], [7.0; 6]);
+        // ⟨x, q⟩ = 1, 1, 1 | none | 0; equal scores give the mean.
+        let queries = Queries {
+            ptr: &PTR,
+            q: &[1.0, 0.0, 3.0, 3.0, 0.0, 5.0],
+            x: &[1.0, 2.0, 1.0, 4.0, 1.0, 6.0, 9.0, 0.0],
+            width: 2,
+        };
+        attend(&Serial, &queries, &mut a, &mut y);
+        assert_eq!(a[3], 1.0);
+        for (got, want) in y.iter().zip([1.0_f64, 4.0, 0.0, 0.0, 9.0, 0.0]) {
+            assert!((got - want).abs() < 1e-15, "{y:?}");
+        }
+        let large = Queries { ptr: &[0, 2], q: &[1e4], x: &[1.0, -1.0], width: 1 };
+        attend(&Serial, &large, &mut a[..2], &mut y[..1]);
+        assert_eq!((a[0], a[1], y[0]), (1.0, 0.0, 1.0));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Segment reductions against plain loops over columns, and their backward against finite differences.
 
 use crate::support::{assert_close, inner, narrow, numbers, run, segments, slopes, widen, width};
-use coarsen_sparse::segment::{self, NO_ROW};
+use coarsen_sparse::segment::{self, NO_ROW, Queries};
 use coarsen_sparse::{Executor, Serial};
 use proptest::prelude::*;
 
@@ -103,6 +103,49 @@ proptest! {
         let got = run(n, |exec, out| segment::softmax_backward(exec, &ptr, &y, &g, width, out));
         let loss = |x: &[f64]| inner(&g, &forward(n, |exec, out| segment::softmax(exec, &ptr, x, width, out)));
         assert_close(&got, slopes(&x, loss), 1e-8);
+    }
+}
+
+proptest! {
+    #[test]
+    fn attention_is_its_formula_and_differentiable((ptr, x, q, g, width) in operands().prop_flat_map(|(ptr, x, q, _, width)| {
+        let g = numbers(q.len());
+        (Just(ptr), Just(x), Just(q), g, Just(width))
+    })) {
+        let n = ptr[ptr.len() - 1] as usize;
+        let expected = |q: &[f64], x: &[f64]| {
+            let mut y = vec![0.0; q.len()];
+            for (s, ends) in ptr.windows(2).enumerate() {
+                let rows: Vec<usize> = (ends[0] as usize..ends[1] as usize).collect();
+                let row = |r: usize| &x[r * width..][..width];
+                let e: Vec<f64> = rows.iter().map(|&r| inner(row(r), &q[s * width..][..width]).exp()).collect();
+                let sum: f64 = e.iter().sum();
+                for (&r, e) in rows.iter().zip(&e) {
+                    for c in 0..width {
+                        y[s * width + c] += e / sum * row(r)[c];
+                    }
+                }
+            }
+            y
+        };
+        let (mut a, mut y) = (vec![f64::NAN; n], vec![f64::NAN; q.len()]);
+        segment::attend(&Serial, &Queries { ptr: &ptr, q: &q, x: &x, width }, &mut a, &mut y);
+        assert_close(&y, expected(&q, &x), 1e-12);
+        let parallel = run(q.len(), |exec, out| {
+            segment::attend(exec, &Queries { ptr: &ptr, q: &q, x: &x, width }, &mut vec![0.0; n], out);
+        });
+        prop_assert_eq!(&parallel, &y);
+        let (q32, x32) = (narrow(&q), narrow(&x));
+        let got = run(q.len(), |exec, out| {
+            segment::attend(exec, &Queries { ptr: &ptr, q: &q32, x: &x32, width }, &mut vec![0.0; n], out);
+        });
+        assert_close(&widen(&got), expected(&widen(&q32), &widen(&x32)), 1e-4);
+
+        let queries = Queries { ptr: &ptr, q: &q, x: &x, width };
+        let dq = run(q.len(), |exec, dq| segment::attend_backward(exec, &queries, &a, &g, dq, &mut vec![0.0; x.len()]));
+        let dx = run(x.len(), |exec, dx| segment::attend_backward(exec, &queries, &a, &g, &mut vec![0.0; q.len()], dx));
+        assert_close(&dq, slopes(&q, |q| inner(&g, &expected(q, &x))), 1e-7);
+        assert_close(&dx, slopes(&x, |x| inner(&g, &expected(&q, x))), 1e-7);
     }
 }
 

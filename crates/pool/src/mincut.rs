@@ -1,0 +1,186 @@
+//! `MinCutPool` (Bianchi et al. 2020): a soft assignment by an MLP, trained by a relaxed cut.
+
+use coarsen_nn::{Activation, ConfigError, Ctx, Dims, Mlp, Params};
+use coarsen_tensor::{Adjacency, Layout, Level, Norm, Padded};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tch::{Kind, Tensor};
+
+use crate::clusters::Clusters;
+use crate::diffpool::soft_assignment;
+use crate::mincut_loss::{cut, orthogonality};
+use crate::pool::{Loss, Over, Pool, Scores, Selection};
+use crate::registry::{Invariance, PoolSpec, fields};
+
+/// The row of [`POOLS`](crate::POOLS).
+pub const SPEC: PoolSpec = PoolSpec {
+    name: NAME,
+    paper: "Bianchi et al. 2020, eqs. 6-9",
+    invariance: Invariance::Exact,
+    example: || {
+        let mut example = json!(MinCutConfig::default());
+        example["kind"] = NAME.into();
+        example
+    },
+    depth: |_| Ok(0),
+    build: |config, p, dims| Ok(Box::new(fields::<MinCutConfig>(NAME, config)?.build(p, dims)?)),
+};
+
+const NAME: &str = "mincut";
+
+/// How the edges are weighed before they are cut and coarsened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CutEdges {
+    /// As they are: *Rethinking pooling* and PyG, which leave it to the caller.
+    #[default]
+    Raw,
+    /// `D^-½ A D^-½`: the paper. What the operator pools is already scaled so, and scaled once more it hardly changes.
+    Symmetric,
+}
+
+/// Configuration of [`MinCut`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MinCutConfig {
+    /// The number of clusters.
+    pub clusters: Clusters,
+    /// Widths of the hidden layers of the MLP (ReLU); none: a single linear map.
+    pub mlp: Vec<i64>,
+    /// How the edges are weighed.
+    pub edges: CutEdges,
+    /// Logits are divided by this before the softmax; positive.
+    pub temperature: f64,
+}
+
+impl Default for MinCutConfig {
+    fn default() -> Self {
+        Self { clusters: Clusters::Ratio(0.5), mlp: Vec::new(), edges: CutEdges::Raw, temperature: 1.0 }
+    }
+}
+
+impl MinCutConfig {
+    /// Makes the operator.
+    ///
+    /// # Errors
+    ///
+    /// When a value breaks its rule, or `clusters` needs sizes and none are known.
+    pub fn build(&self, p: &Params, dims: &Dims) -> Result<MinCut, ConfigError> {
+        dims.check(NAME)?;
+        let clusters = self.clusters.of(NAME, dims)?;
+        for &width in &self.mlp {
+            ConfigError::require(width >= 1, NAME, "mlp", "widths of at least 1", width)?;
+        }
+        let positive = self.temperature > 0.0 && self.temperature.is_finite();
+        ConfigError::require(positive, NAME, "temperature", "positive", self.temperature)?;
+        let widths = [&[dims.features][..], &self.mlp, &[clusters]].concat();
+        Ok(MinCut {
+            mlp: Mlp::new(&p.sub("mlp"), &widths, Activation::Relu),
+            clusters,
+            edges: self.edges,
+            temperature: self.temperature,
+        })
+    }
+}
+
+/// `S = softmax(MLP(X) / τ)`, `X' = Sᵀ X`, `A' = D̂^-½ Â D̂^-½` with `Â = Sᵀ A S` less its diagonal and `D̂` its row sums.
+///
+/// The auxiliary losses `cut` and `ortho` ([`mincut_loss`](crate::mincut_loss)), each with weight 1, train `S`; the cut reads the
+/// diagonal before it is taken away. Over a sparse level `S` stays ragged, `[N, K]`; the pooled level is dense, `[B, K, ·]`, with
+/// every slot a node.
+///
+/// # Shapes
+///
+/// `x: [N, F]` or `[B, N, F]` → `[B, K, F]`; edges → `[B, K, K]`.
+///
+/// Parameters `mlp.0.weight: [K, F]`, `mlp.0.bias: [K]`, and one such pair for every further layer.
+///
+/// # Complexity
+///
+/// Over a sparse level: time `O(E K + N K (F + K))`, memory `O(N K + B K (F + K))`.
+///
+/// # Paper and code
+///
+/// The paper scales `A` by its degrees first and assigns by an MLP with a hidden layer; *Rethinking pooling* takes `A` as it is and a
+/// single linear map: `edges` and `mlp`. PyG adds 1e-15 to the roots of `D̂`; here a cluster without edges keeps a row of
+/// zeros, with a finite gradient.
+#[derive(Debug)]
+pub struct MinCut {
+    mlp: Mlp,
+    clusters: i64,
+    edges: CutEdges,
+    temperature: f64,
+}
+
+impl MinCut {
+    fn weighed(&self, adj: &Adjacency) -> Adjacency {
+        match self.edges {
+            CutEdges::Raw => adj.shallow_clone(),
+            CutEdges::Symmetric => adj.normalized(Norm::Symmetric { floor: 0.0 }),
+        }
+    }
+}
+
+/// `D̂^-½ Â D̂^-½`, where `Â` is `a` without its diagonal: the edges between clusters. A row that sums to 0 or less is not scaled.
+///
+/// # Shapes
+///
+/// `[B, K, K]` → `[B, K, K]`.
+pub fn between_clusters(a: &Tensor) -> Tensor {
+    let off = 1.0 - Tensor::eye(a.size()[1], (a.kind(), a.device()));
+    let between: Tensor = a * off;
+    let degree = between.sum_dim_intlist([-1i64].as_slice(), true, None::<Kind>);
+    let scale: Tensor = degree.masked_fill(&degree.le(0.0), 1.0).rsqrt();
+    between * &scale * scale.transpose(1, 2)
+}
+
+impl Pool for MinCut {
+    fn layouts(&self, given: Layout) -> (Layout, Layout) {
+        (given, Layout::Dense)
+    }
+
+    fn scores(&self) -> Scores {
+        Scores::Clusters(self.clusters)
+    }
+
+    fn score(&self, g: &Level, ctx: Ctx) -> Tensor {
+        self.mlp.forward(&g.x, g.mask(), ctx)
+    }
+
+    fn select(&self, g: &Level, logits: &Tensor, _: Ctx) -> Selection {
+        let adj = self.weighed(&g.adj);
+        let s = soft_assignment(g, &(logits / self.temperature));
+        let coarse = adj.coarsen(&s);
+        let loss = |name, value| Loss::new(name, value, Over::Graphs, g);
+        let losses = vec![loss("cut", cut(&adj, &s, &coarse)), loss("ortho", orthogonality(g, &s))];
+        let Adjacency::Dense(Padded { a, .. }) = &coarse else {
+            unreachable!("soft assignments give squares")
+        };
+        let coarse = Adjacency::Dense(Padded::new(between_clusters(a), None));
+        Selection { coarse: Some(coarse), losses, ..s.into() }
+    }
+
+    fn coarsened(&self, dims: &Dims) -> Dims {
+        dims.with_sizes(vec![self.clusters as u32; dims.sizes.len()])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two clusters joined by an edge of weight 4, and a third without edges.
+    #[test]
+    fn edges_between_clusters_by_hand() {
+        let a = Tensor::from_slice(&[9f64, 4., 0., 4., 7., 0., 0., 0., 2.]).view([1, 3, 3]);
+        let want = Tensor::from_slice(&[0f64, 1., 0., 1., 0., 0., 0., 0., 0.]).view([1, 3, 3]);
+        assert!(between_clusters(&a).equal(&want));
+    }
+
+    #[test]
+    fn a_cluster_without_edges_has_a_finite_gradient() {
+        let a = Tensor::zeros([1, 2, 2], (Kind::Double, tch::Device::Cpu)).set_requires_grad(true);
+        between_clusters(&a).sum(None).backward();
+        assert_eq!(a.grad().isfinite().all().int64_value(&[]), 1);
+    }
+}
