@@ -9,6 +9,9 @@ use crate::pattern::Pattern;
 use crate::scalar::Scalar;
 use crate::segment::{Loop, NO_ROW, wide};
 
+/// Sums of products that are added up side by side.
+const LANES: usize = 8;
+
 /// `y_i = max_j a_ij x_j` over the columns `j` of row `i`, number by number, and the column each maximum came from; of equal
 /// ones the first. Without values, all are 1.
 ///
@@ -104,14 +107,16 @@ fn columns<T: Scalar, F: Fn(usize, T) -> T, const N: usize>(
     argmax: &mut [u32],
 ) {
     let width = y.len();
-    let sent =
-        |edge: usize, col: u32| array::<T, N>(&x[col as usize * width..][..width], at).map(|x| send(edge, x));
+    let row = |col: u32| array::<T, N>(&x[col as usize * width..][..width], at);
     let Some((&first, rest)) = cols.split_first() else { return };
-    let (mut largest, mut winner) = (sent(0, first), [first; N]);
+    let (mut largest, mut winner) = (*row(first), [first; N]);
+    for x in &mut largest {
+        *x = send(0, *x);
+    }
     for (edge, &col) in (1..).zip(rest) {
-        let values = sent(edge, col);
+        let values = row(col);
         for lane in 0..N {
-            let (x, best) = (values[lane], largest[lane]);
+            let (x, best) = (send(edge, values[lane]), largest[lane]);
             // A NaN beats every number, and no NaN.
             let wins = (x > best) | (x.is_nan() & !best.is_nan());
             largest[lane] = if wins { x } else { best };
@@ -146,19 +151,19 @@ pub fn spmm_max_backward<T: Scalar>(
 ) {
     check_values("spmm_max_backward", a.csr(), values);
     match values {
-        None => backward(exec, a, |_, grad| grad, grad, argmax, width, dx),
+        None => backward(exec, a, |_| T::ONE, grad, argmax, width, dx),
         Some(values) => {
             let edges = a.transposed_edge();
-            backward(exec, a, |at, grad| values[edges[at] as usize] * grad, grad, argmax, width, dx);
+            backward(exec, a, |at| values[edges[at] as usize], grad, argmax, width, dx);
         }
     }
 }
 
-/// `back` is what an entry of the transpose makes of a gradient.
+/// `value` is that of an entry of the transpose.
 fn backward<T: Scalar>(
     exec: &dyn Executor,
     a: &Pattern,
-    back: impl Fn(usize, T) -> T + Sync,
+    value: impl Fn(usize) -> T + Sync,
     grad: &[T],
     argmax: &[u32],
     width: usize,
@@ -182,8 +187,10 @@ fn backward<T: Scalar>(
                 dx.fill(T::ZERO);
                 for (at, &row) in senders.range(col).zip(senders.row(col)) {
                     let place = row as usize * width..(row as usize + 1) * width;
+                    let value = value(at);
                     for ((dx, &grad), &from) in dx.iter_mut().zip(&grad[place.clone()]).zip(&argmax[place]) {
-                        *dx += if from as usize == col { back(at, grad) } else { T::ZERO };
+                        let sent = value * grad;
+                        *dx += if from as usize == col { sent } else { T::ZERO };
                     }
                 }
             }
@@ -230,14 +237,36 @@ pub fn spmm_max_values<T: Scalar>(
                 let (grad, argmax) = (&grad[place.clone()], &argmax[place]);
                 for (out, &col) in out.iter_mut().zip(a.row(row)) {
                     let x = &x[col as usize * width..][..width];
-                    *out = T::ZERO;
-                    for ((&grad, &from), &x) in grad.iter().zip(argmax).zip(x) {
-                        *out += if from == col { grad * x } else { T::ZERO };
-                    }
+                    *out = products_from(col, argmax, grad, x);
                 }
             }
         },
     );
+}
+
+/// Sum of `grad · x` over the numbers that came from `col`.
+#[inline(always)]
+fn products_from<T: Scalar>(col: u32, argmax: &[u32], grad: &[T], x: &[T]) -> T {
+    let product = |from: u32, grad: T, x: T| {
+        let product = grad * x;
+        if from == col { product } else { T::ZERO }
+    };
+    let mut sums = [T::ZERO; LANES];
+    let (from, grads, xs) = (argmax.chunks_exact(LANES), grad.chunks_exact(LANES), x.chunks_exact(LANES));
+    let rest = from.remainder().iter().zip(grads.remainder()).zip(xs.remainder());
+    let mut sum = T::ZERO;
+    for ((&from, &grad), &x) in rest {
+        sum += product(from, grad, x);
+    }
+    for ((from, grad), x) in from.zip(grads).zip(xs) {
+        for lane in 0..LANES {
+            sums[lane] += product(from[lane], grad[lane], x[lane]);
+        }
+    }
+    for partial in sums {
+        sum += partial;
+    }
+    sum
 }
 
 #[cfg(test)]
