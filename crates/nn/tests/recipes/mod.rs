@@ -6,10 +6,10 @@ use serde_json::json;
 use super::recorded::{Graph, Recipe, Settings};
 
 /// From the settings of a recorded run to a layer of this crate.
-pub type Read = fn(&mut Settings) -> Recipe;
+pub(crate) type Read = fn(&mut Settings) -> Recipe;
 
 /// How each recorded convolution is written here.
-pub const CONVS: &[(&str, Read)] = &[
+pub(crate) const CONVS: &[(&str, Read)] = &[
     ("dense_gcn", dense_gcn),
     ("dense_gin", dense_gin),
     ("dense_graph_conv", dense_graph_conv),
@@ -32,7 +32,7 @@ pub const CONVS: &[(&str, Read)] = &[
 ];
 
 /// How each recorded readout is written here.
-pub const READOUTS: &[(&str, Read)] = &[
+pub(crate) const READOUTS: &[(&str, Read)] = &[
     ("max", |_| Recipe::new(json!({"kind": "max"}), &[])),
     ("mean", |_| Recipe::new(json!({"kind": "mean"}), &[])),
     ("set2set", set2set),
