@@ -58,6 +58,7 @@ fn the_values_of_three_wl_have_no_order() {
 fn every_variant() {
     let variants = [
         json!({"kind": "flat", "conv": {"kind": "gcn"}, "hidden": 6, "norm": "none", "jump": "last"}),
+        json!({"kind": "flat", "conv": {"kind": "gcn"}, "hidden": 6, "jump": "max"}),
         json!({"kind": "flat", "conv": {"kind": "gin"}, "hidden": 6, "layers": 1, "jump": "per-layer", "norm": "before"}),
         json!({"kind": "flat", "conv": {"kind": "s2v", "steps": 2}, "hidden": 6, "layers": 1, "jump": "last", "norm": "none",
                "readout": [{"kind": "sum"}]}),

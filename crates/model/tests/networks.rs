@@ -52,6 +52,8 @@ fn networks() -> Vec<Value> {
         json!({"kind": "flat", "hidden": 6, "jump": "last"}),
         json!({"kind": "flat", "hidden": 6, "jump": "last", "readout": [{"kind": "set2set"}, {"kind": "sort"}]}),
         json!({"kind": "flat", "hidden": 6, "jump": "cat", "dropout": 0.3}),
+        json!({"kind": "flat", "hidden": 6, "jump": "max"}),
+        json!({"kind": "hierarchical", "hidden": 6, "join": "max", "pool": {"kind": "graclus"}}),
         json!({"kind": "flat", "hidden": 6, "jump": "per-layer", "conv": {"kind": "gcn"}, "norm": "none"}),
         json!({"kind": "gin", "hidden": 6}),
         json!({"kind": "hierarchical", "hidden": 6, "levels": 3, "pre": 1, "post": 1, "read": "pools", "merge": "sum",
