@@ -10,6 +10,7 @@
 //! | `flat` | convolutions on the input graph, then readouts: of the last layer, of all, or with a head per layer |
 //! | `gin` | the flat network of Xu et al. 2019 as published |
 //! | `hierarchical` | convolutions, pooling, convolutions, …, with any row of [`POOLS`](coarsen_pool::POOLS): DiffPool, Top-k and Graclus networks and their random controls are configurations of it |
+//! | `three-wl` | products of maps of pairs of nodes, with a head for each block (Maron et al. 2019) |
 //!
 //! The default of `hierarchical` is DiffPool as its paper describes it, with one pooling; of any other operator the same network
 //! makes a twin of the same depth.
@@ -33,6 +34,7 @@
 //! | [`diffpool_official`] | [`DiffPoolOfficial`] |
 //! | [`flat`], [`gin`] | [`Flat`]; its preset |
 //! | [`hierarchical`], [`network`] | the configuration; [`Hierarchical`] |
+//! | [`three_wl`] | [`ThreeWl`] |
 //!
 //! # Examples
 //!
@@ -67,6 +69,7 @@ pub mod model;
 pub mod network;
 mod readouts;
 pub mod registry;
+pub mod three_wl;
 
 pub use dgcnn::{Dgcnn, DgcnnConfig};
 pub use diffpool_official::{DiffPoolOfficial, DiffPoolOfficialConfig, Link, SlotNorm};
@@ -76,3 +79,4 @@ pub use hierarchical::{HierarchicalConfig, Merge, ReadAt};
 pub use model::{Model, Needs, Output, Schedule, Trace};
 pub use network::{Hierarchical, Make, Operator};
 pub use registry::{MODELS, Made, ModelSpec, model};
+pub use three_wl::{ThreeWl, ThreeWlConfig};

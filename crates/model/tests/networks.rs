@@ -52,6 +52,8 @@ fn networks() -> Vec<Value> {
         json!({"kind": "flat", "hidden": 6, "jump": "last"}),
         json!({"kind": "flat", "hidden": 6, "jump": "last", "readout": [{"kind": "set2set"}, {"kind": "sort"}]}),
         json!({"kind": "flat", "hidden": 6, "jump": "cat", "dropout": 0.3}),
+        json!({"kind": "flat", "hidden": 6, "jump": "max"}),
+        json!({"kind": "hierarchical", "hidden": 6, "join": "max", "pool": {"kind": "graclus"}}),
         json!({"kind": "flat", "hidden": 6, "jump": "per-layer", "conv": {"kind": "gcn"}, "norm": "none"}),
         json!({"kind": "gin", "hidden": 6}),
         json!({"kind": "hierarchical", "hidden": 6, "levels": 3, "pre": 1, "post": 1, "read": "pools", "merge": "sum",
@@ -61,6 +63,8 @@ fn networks() -> Vec<Value> {
         json!({"kind": "hierarchical", "hidden": 6, "join": "last", "dropout": 0.2,
                "pools": [{"kind": "graclus"}, {"kind": "diffpool", "hidden": 5}, {"kind": "top-k"}]}),
     ];
+    all.push(json!({"kind": "three-wl", "widths": [6, 5]}));
+    all.push(json!({"kind": "three-wl", "widths": [6], "depth": 1, "last": "relu", "edges": "attributes"}));
     for spec in POOLS {
         for levels in 1..3 {
             let pool = json!({"kind": spec.name});
@@ -117,7 +121,13 @@ fn every_parameter_of_the_default_network_learns() {
     // With one cluster a softmax learns nothing: a tenth of seven nodes is one.
     let hierarchical =
         json!({"kind": "hierarchical", "levels": 2, "pool": {"kind": "diffpool", "ratio": 0.5}});
-    for config in [json!({"kind": "flat"}), json!({"kind": "gin"}), json!({"kind": "dgcnn"}), hierarchical] {
+    for config in [
+        json!({"kind": "flat"}),
+        json!({"kind": "gin"}),
+        json!({"kind": "dgcnn"}),
+        json!({"kind": "three-wl"}),
+        hierarchical,
+    ] {
         let (store, model) = make(&config);
         let output = model.forward(&rings(&[7, 5, 1, 4]), Ctx::train(1));
         let y = output.logits.or(output.graphs).expect("an answer");
@@ -251,5 +261,25 @@ fn edge_attributes_end_at_a_coarsening() {
                 assert!(finite, "{config}: {name}");
             }
         }
+    }
+}
+
+/// With the attributes of edges asked for, the first block of 3WL-GNN has a channel for each.
+#[test]
+fn pairs_have_the_attributes_of_their_edges() {
+    let mut level = rings(&[7, 5, 1, 5]);
+    let Adjacency::Sparse(adj) = level.adj else { panic!("rings are sparse") };
+    let attr = Stream::new(8).normal(&[adj.pattern.edges(), 2], 0.0, 1.0, adj.options);
+    level.adj = Adjacency::Sparse(adj.with_attr(Some(attr)));
+    for (edges, channels) in [("weights", 4), ("attributes", 6)] {
+        let mut store = VarStore::new(Device::Cpu);
+        store.set_kind(Kind::Double);
+        let params = Params::new(&store.root(), 3);
+        let config = json!({"kind": "three-wl", "widths": [5], "edges": edges});
+        let network = model(&config, &params, &dims().with_edge_features(2)).expect("a network");
+        assert_eq!(store.variables()["block0.mlp1.0.weight"].size(), [5, channels]);
+        assert!(network.needs().equal_sizes);
+        let y = network.forward(&level, Ctx::eval()).logits.expect("a head of its own");
+        assert_eq!(y.size(), [4, 2]);
     }
 }

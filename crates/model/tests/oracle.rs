@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use coarsen_fixture::{Case, assert_close, cases, ops};
-use coarsen_model::model;
+use coarsen_model::{ThreeWlConfig, model};
 use coarsen_nn::{Ctx, Dims, Params};
 use coarsen_tensor::{Adjacency, Level, Padded};
 use ndarray::{ArrayD, IxDyn};
@@ -12,11 +12,12 @@ use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor, nn::VarStore, no_grad};
 
 const HERE: &str = env!("CARGO_MANIFEST_DIR");
-const KNOWN: [&str; 2] = ["diffpool_official", "diffpool_official_base"];
+const DIFFPOOL: [&str; 2] = ["diffpool_official", "diffpool_official_base"];
+const PPGN: &str = "ppgn_model";
 
 #[test]
 fn every_file_belongs_to_a_tested_operation() {
-    let known: BTreeSet<String> = KNOWN.iter().map(|op| (*op).to_owned()).collect();
+    let known: BTreeSet<String> = DIFFPOOL.into_iter().chain([PPGN]).map(str::to_owned).collect();
     if std::env::var_os("COARSEN_FIXTURES").is_none() {
         assert_eq!(known, ops(HERE, "model"));
     }
@@ -24,13 +25,21 @@ fn every_file_belongs_to_a_tested_operation() {
 
 #[test]
 fn diffpool_agrees_with_its_release() {
-    for op in KNOWN {
-        for (kind, tolerance) in [(Kind::Double, None), (Kind::Float, Some(1e-4))] {
-            for mut case in cases(HERE, "model", op) {
-                case.tolerance = tolerance.unwrap_or(case.tolerance);
-                check(&case, kind);
-                case.finish();
-            }
+    DIFFPOOL.into_iter().for_each(|op| every(op, check_diffpool));
+}
+
+#[test]
+fn three_wl_agrees_with_its_release() {
+    every(PPGN, check_three_wl);
+}
+
+/// All cases of an operation, in both precisions.
+fn every(op: &str, check: fn(&Case, Kind)) {
+    for (kind, tolerance) in [(Kind::Double, None), (Kind::Float, Some(1e-4))] {
+        for mut case in cases(HERE, "model", op) {
+            case.tolerance = tolerance.unwrap_or(case.tolerance);
+            check(&case, kind);
+            case.finish();
         }
     }
 }
@@ -73,7 +82,7 @@ fn renamed(role: &str) -> String {
     }
 }
 
-fn check(case: &Case, kind: Kind) {
+fn check_diffpool(case: &Case, kind: Kind) {
     let leaf = |name: &str| tensor(&case.real(name), kind).set_requires_grad(true);
     let [x, adj] = ["x", "adj"].map(leaf);
     let size = x.size();
@@ -89,14 +98,7 @@ fn check(case: &Case, kind: Kind) {
     let dims = Dims::new(size[2], classes).with_sizes(sizes);
     let made = model(&network(case, size[1]), &Params::new(&store.root(), 0), &dims);
     let network = made.unwrap_or_else(|e| panic!("{case}: {e}"));
-    let variables = store.variables();
-    let roles: Vec<String> =
-        case.names().filter_map(|name| name.strip_prefix("param.")).map(str::to_owned).collect();
-    assert_eq!(roles.len(), variables.len(), "{case}: as many parameters");
-    for role in &roles {
-        let mut variable = variables[&renamed(role)].shallow_clone();
-        no_grad(|| variable.copy_(&tensor(&case.real(&format!("param.{role}")), kind)));
-    }
+    let parameters = filled(case, &store, renamed);
 
     let output = network.forward(&g, Ctx { trace: true, ..Ctx::train(0) });
     let logits = output.logits.expect("the network has a head");
@@ -123,10 +125,57 @@ fn check(case: &Case, kind: Kind) {
             same(name, &leaf.grad());
         }
     }
-    for role in &roles {
+    compare_gradients(case, &parameters);
+}
+
+/// Gives the parameters of the network those of the file; `renamed` is the name that a role has here. Every parameter with its role.
+fn filled(case: &Case, store: &VarStore, renamed: fn(&str) -> String) -> Vec<(String, Tensor)> {
+    let variables = store.variables();
+    let roles: Vec<String> =
+        case.names().filter_map(|name| name.strip_prefix("param.")).map(str::to_owned).collect();
+    assert_eq!(roles.len(), variables.len(), "{case}: as many parameters");
+    let fill = |role: String| {
+        let mut variable = variables[&renamed(&role)].shallow_clone();
+        no_grad(|| variable.copy_(&tensor(&case.real(&format!("param.{role}")), variable.kind())));
+        (role, variable)
+    };
+    roles.into_iter().map(fill).collect()
+}
+
+fn compare_gradients(case: &Case, parameters: &[(String, Tensor)]) {
+    for (role, parameter) in parameters {
         let name = format!("grad.param.{role}");
-        if case.try_real(&name).is_some() {
-            same(&name, &variables[&renamed(role)].grad());
+        if let Some(want) = case.try_real(&name) {
+            assert_close(case, &name, array(&parameter.grad()).view(), want.view());
         }
+    }
+}
+
+/// The name that a parameter of 3WL-GNN has here: `block0_mlp1_0_weight` is `block0.mlp1.0.weight`, `fc0_bias` is `head0.bias`.
+fn renamed_three_wl(role: &str) -> String {
+    role.replace("fc", "head").replace('_', ".")
+}
+
+fn check_three_wl(case: &Case, kind: Kind) {
+    let number = |key: &str| case.config[key].as_i64().expect("a number");
+    let widths = case.config["blocks"].as_array().expect("a list").iter();
+    assert_eq!(case.config["new_suffix"], json!(true), "{case}: the other head is not built");
+    let config = ThreeWlConfig {
+        widths: widths.map(|width| width.as_i64().expect("a number")).collect(),
+        depth: number("depth") as usize,
+        ..ThreeWlConfig::default()
+    };
+    let mut store = VarStore::new(Device::Cpu);
+    store.set_kind(kind);
+    let dims = Dims::new(number("in") - 1, number("classes")); // a channel is that of the edges
+    let network =
+        config.build(&Params::new(&store.root(), 0), &dims).unwrap_or_else(|e| panic!("{case}: {e}"));
+    let parameters = filled(case, &store, renamed_three_wl);
+
+    let logits = network.logits(&tensor(&case.real("t"), kind));
+    assert_close(case, "out.logits", array(&logits).view(), case.real("out.logits").view());
+    if let Some(probe) = case.try_real("probe.logits") {
+        (logits * tensor(&probe, kind)).sum(None).backward();
+        compare_gradients(case, &parameters);
     }
 }

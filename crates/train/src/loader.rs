@@ -1,5 +1,7 @@
 //! From indices to batches.
 
+use std::collections::BTreeMap;
+
 use coarsen_graph::Dataset;
 use coarsen_model::Needs;
 use coarsen_pool::PlanSpec;
@@ -11,20 +13,23 @@ use tch::Device;
 
 /// Splits `index` into batches of at most `batch` samples, in order; with `equal_sizes` a batch holds graphs of one size.
 ///
-/// Graphs of one size keep their order, and sizes come in the order of their first graph.
+/// Graphs of one size keep their order. A batch of them comes when its last graph does, and those that stay small come at the end:
+/// sizes are as mixed as `index` is.
 pub(crate) fn cut(data: &dyn Dataset, index: &[usize], batch: usize, equal_sizes: bool) -> Vec<Vec<usize>> {
     if !equal_sizes {
         return index.chunks(batch).map(<[usize]>::to_vec).collect();
     }
-    let mut groups: Vec<(usize, Vec<usize>)> = Vec::new();
+    let mut batches = Vec::new();
+    let mut open: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for &i in index {
-        let nodes = data.sample(i).topology.nodes();
-        match groups.iter_mut().find(|(n, _)| *n == nodes) {
-            Some((_, group)) => group.push(i),
-            None => groups.push((nodes, vec![i])),
+        let of_size = open.entry(data.sample(i).topology.nodes()).or_default();
+        of_size.push(i);
+        if of_size.len() == batch {
+            batches.push(std::mem::take(of_size));
         }
     }
-    groups.iter().flat_map(|(_, group)| group.chunks(batch)).map(<[usize]>::to_vec).collect()
+    batches.extend(open.into_values().filter(|of_size| !of_size.is_empty()));
+    batches
 }
 
 /// Cuts a batch into `parts` parts of about as many nodes each, in order; a batch of fewer samples stays whole.
@@ -104,6 +109,11 @@ mod tests {
         let mut all: Vec<usize> = batches.concat();
         all.sort_unstable();
         assert!(all.into_iter().eq(0..100));
+        let full: Vec<usize> = batches.iter().filter(|b| b.len() == 7).map(|b| b[6]).collect();
+        assert!(
+            full.len() > 1 && full.is_sorted_by(|a, b| a > b),
+            "a full batch comes with its last graph: {full:?}"
+        );
     }
 
     #[test]
