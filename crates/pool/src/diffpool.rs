@@ -13,12 +13,16 @@ use crate::diffpool_loss::{Scale, entropy, link, pyg_entropy, pyg_link};
 use crate::pool::{Loss, Over, Pool, Scores, Selection};
 use crate::registry::{Invariance, PoolSpec, fields};
 use crate::stack::{Ending, Join, NormAt, Stack, StackConfig};
+use crate::steps::{Preset, Steps};
 
 /// The row of [`POOLS`](crate::POOLS) as the paper has it.
 pub const SPEC: PoolSpec = PoolSpec {
     name: PAPER_NAME,
     paper: "Ying et al. 2018, eqs. 3-6",
     invariance: Invariance::Exact,
+    steps: STEPS,
+    cost: COST,
+    presets: PRESETS,
     example: || example(PAPER_NAME, Losses::Paper),
     depth: |config| Ok(paper(config)?.layers),
     build: |config, p, dims| Ok(Box::new(paper(config)?.build(PAPER_NAME, p, dims)?)),
@@ -29,10 +33,18 @@ pub const PYG: PoolSpec = PoolSpec {
     name: PYG_NAME,
     paper: "Ying et al. 2018, with the losses of PyG's dense_diff_pool",
     invariance: Invariance::Broken(&["padding", "batch"]),
+    steps: STEPS,
+    cost: "time `O(B N² (F + K))`, memory `O(B N²)`, beside the convolutions",
+    presets: &[],
     example: || example(PYG_NAME, Losses::Pyg),
     depth: |config| Ok(pyg(config)?.layers),
     build: |config, p, dims| Ok(Box::new(pyg(config)?.build(PYG_NAME, p, dims)?)),
 };
+
+const STEPS: Steps =
+    Steps { reduce: "`Sᵀ Z`, `Z = GNN_embed(A, X)`", ..Steps::textbook("`softmax(GNN_pool(A, X))`") };
+const COST: &str = "time `O(E K + N K (F + K))`, memory `O(N K + B K (F + K))`, beside the convolutions";
+const PRESETS: &[Preset] = &[Preset { name: "two poolings, the paper's", fields: || json!({"ratio": 0.25}) }];
 
 const PAPER_NAME: &str = "diffpool";
 const PYG_NAME: &str = "diffpool-pyg";
