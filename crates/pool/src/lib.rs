@@ -23,6 +23,7 @@
 //! | [`registry`] | [`POOLS`], [`pool()`], [`Invariance`] |
 //! | [`asap`] | neighbourhoods by attention, the fittest kept |
 //! | [`diffpool`], [`diffpool_loss`] | the operator; its losses as functions of given assignments |
+//! | [`diffpool_det`] | the same with clusters that are not learned |
 //! | [`gmn`], [`gmn_loss`] | the same of memory layers |
 //! | [`mincut`], [`mincut_loss`] | the same of `MinCutPool` |
 //! | [`sagpool`] | the same, scored by a convolution |
@@ -64,6 +65,7 @@
 pub mod asap;
 pub mod clusters;
 pub mod diffpool;
+pub mod diffpool_det;
 pub mod diffpool_loss;
 pub mod gmn;
 pub mod gmn_loss;
@@ -83,7 +85,8 @@ pub mod top_k;
 
 pub use asap::{Asap, AsapConfig, Fitness, NewLoops};
 pub use clusters::Clusters;
-pub use diffpool::{AssignWidth, DiffPool, DiffPoolConfig, Losses};
+pub use diffpool::{AssignConfig, AssignWidth, DiffPool, DiffPoolConfig, Losses};
+pub use diffpool_det::{DiffPoolDet, DiffPoolDetConfig};
 pub use gmn::{Gmn, GmnConfig, Kernel, Keys, MemPoolConfig, Memory};
 pub use graclus::{ComplementConfig, Graclus, GraclusConfig};
 pub use identity::{Identity, IdentityConfig};

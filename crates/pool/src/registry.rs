@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::pool::Pool;
 use crate::random::{Control, Controlled};
 use crate::steps::{Preset, Steps};
-use crate::{asap, diffpool, gmn, graclus, identity, mincut, sagpool, structpool, top_k};
+use crate::{asap, diffpool, diffpool_det, gmn, graclus, identity, mincut, sagpool, structpool, top_k};
 
 /// What permuting the nodes of its input does to an operator, and which laws it is known to break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +102,7 @@ pub static POOLS: &[PoolSpec] = &[
     asap::SPEC,
     graclus::COMPLEMENT,
     diffpool::SPEC,
+    diffpool_det::SPEC,
     diffpool::PYG,
     gmn::SPEC,
     graclus::SPEC,
