@@ -10,8 +10,9 @@
 //! | `ops` | sparse products, coarsening, segment softmax, padding, collation |
 //! | `convs` | every row of `CONVS` |
 //! | `pools` | every row of `POOLS` |
+//! | `readouts` | every row of `READOUTS` |
 //!
-//! `cargo bench -p coarsen-benches -- --quick` looks at each for a moment; `COARSEN_BENCH_DEVICE=cuda` measures on the first GPU.
+//! `cargo bench -p coarsen-benches -- --quick` looks at each for a moment, `-- --test` runs each once; `COARSEN_BENCH_DEVICE=cuda` measures on the first GPU.
 //!
 //! # Examples
 //!
@@ -20,6 +21,7 @@
 //! assert_eq!(workload.sizes(), "B20-N284-F64");
 //! ```
 
+mod row;
 mod step;
 mod workload;
 
@@ -29,6 +31,7 @@ use std::time::Duration;
 use criterion::Criterion;
 use tch::{Cuda, Device};
 
+pub use row::bench;
 pub use step::{Stepped, forward, forward_backward, learned_weights};
 pub use workload::{FEATURES, GRAPHS, Workload, workloads};
 

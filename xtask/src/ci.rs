@@ -225,7 +225,7 @@ fn smoke(metadata: &Metadata) -> Result<Outcome> {
 }
 
 fn bench(_: &Metadata) -> Result<Outcome> {
-    passed(workspace::cargo().args(["bench", "-p", "coarsen-benches", "--benches", "--no-run"]))
+    passed(workspace::cargo().args(["bench", "-p", "coarsen-benches", "--benches", "--", "--test"]))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use coarsen_graph::arbitrary::{batch, digraph, empty_graph, graph, graph_and_permutation, permutation};
 use coarsen_graph::cluster::graclus::{Work, coarsened, matching, matching_into};
+use coarsen_graph::cluster::heavy_edge;
 use coarsen_graph::{
     Dataset, FeaturePart, FeatureRule, InMemory, Permutation, Sample, Topology, TopologyBuf,
 };
@@ -180,6 +181,17 @@ proptest! {
         for (source, target) in t.pairs() {
             prop_assert!(!(alone[source as usize] && alone[target as usize]), "{source} and {target} stayed alone");
         }
+    }
+
+    #[test]
+    fn heavy_edges_make_as_many_clusters_as_asked_for(sample in digraph(0..=14), most in 1usize..16, weighted: bool) {
+        let t = sample.view().topology;
+        let weights: Vec<f64> = t.pairs().map(|(a, b)| f64::from(a.max(b) * 7 % 5)).collect();
+        let weights = weighted.then_some(weights.as_slice());
+        let cluster = heavy_edge::clusters(&t, weights, most);
+        let clusters = members(&cluster);
+        prop_assert_eq!(clusters.len(), t.nodes().min(most));
+        prop_assert!(clusters.windows(2).all(|pair| pair[0][0] < pair[1][0]), "not in order of the smallest member");
     }
 
     /// One work space for graphs and seeds that follow each other says what a new one for each would say.

@@ -9,7 +9,6 @@ use tch::{Device, nn::VarStore};
 /// Settings beside the defaults.
 fn variants() -> Vec<Value> {
     vec![
-        json!({"kind": "asap", "intra": null, "fitness": "pyg", "loops": "drop"}),
         json!({"kind": "asap", "keep": {"count": 2}, "loops": "fill"}),
         json!({"kind": "diffpool", "ratio": 1.0, "cap": 5, "layers": 1, "hidden": 5, "norm": "none", "conv": {"kind": "gcn"}}),
         json!({"kind": "diffpool", "ratio": 0.5, "hidden": 5, "losses": "none", "norm": "before", "conv": {"kind": "gin"}}),
@@ -47,13 +46,33 @@ fn every_row() {
     obey(POOLS.iter().map(|spec| ((spec.example)(), spec.invariance)), &laws());
 }
 
+fn guaranteed(config: Value) -> (Value, Invariance) {
+    let guarantee = invariance(&config).expect("a known kind");
+    (config, guarantee)
+}
+
 #[test]
 fn every_variant() {
-    let guaranteed = |config| {
-        let guarantee = invariance(&config).expect("a known kind");
-        (config, guarantee)
-    };
     obey(variants().into_iter().map(guaranteed), &laws());
+}
+
+#[test]
+fn every_preset() {
+    let presets = POOLS.iter().flat_map(|spec| spec.presets.iter().map(|preset| preset.config(spec.name)));
+    let (signed, others): (Vec<_>, Vec<_>) = presets.map(guaranteed).partition(|(c, _)| c["form"] == "pyg");
+    obey(others, &laws());
+    // PyG's SAGPool has a parameter of which only the sign counts.
+    obey(signed, &laws().without("every_parameter_learns"));
+}
+
+#[test]
+fn the_sign_of_sagpool_does_not_learn() {
+    let config = json!({"kind": "sagpool", "form": "pyg"});
+    let make = |p: &Params, dims: &Dims| coarsen_pool::pool(&config, p, dims).expect("a valid configuration");
+    let broken = pool::check(make, Invariance::UpToTies, &Laws::default()).expect_err("it breaks a law");
+    let message = broken.to_string();
+    assert!(message.starts_with("every_parameter_learns does not hold: nothing but 0"), "{message}");
+    assert!(message.contains("gradient of select"), "{message}");
 }
 
 /// All of [`Control`]: another one does not compile until it is listed.

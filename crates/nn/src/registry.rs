@@ -26,6 +26,10 @@ pub struct ConvSpec {
     pub name: &'static str,
     /// Where it was published.
     pub paper: &'static str,
+    /// What it computes by default, as in its documentation.
+    pub equation: &'static str,
+    /// Time on a sparse level.
+    pub time: &'static str,
     /// A complete configuration: the default one.
     pub example: fn() -> Value,
     /// Makes the layer from a configuration; `dims.outputs` is its output width.
@@ -39,132 +43,127 @@ pub struct ReadoutSpec {
     pub name: &'static str,
     /// Where it was published.
     pub paper: &'static str,
+    /// What it computes by default, as in its documentation.
+    pub equation: &'static str,
+    /// Time on a sparse level.
+    pub time: &'static str,
     /// A complete configuration: the default one.
     pub example: fn() -> Value,
     /// Makes the layer from a configuration; its output width follows from `dims.features`.
     pub build: Build<dyn Readout>,
 }
 
+impl ConvSpec {
+    /// The row of a configuration.
+    pub const fn of<C>(paper: &'static str, equation: &'static str, time: &'static str) -> Self
+    where
+        C: Config,
+        C::Module: Conv + 'static,
+    {
+        Self { name: C::NAME, paper, equation, time, example: example::<C>, build: build_conv::<C> }
+    }
+}
+
+impl ReadoutSpec {
+    /// The row of a configuration.
+    pub const fn of<C>(paper: &'static str, equation: &'static str, time: &'static str) -> Self
+    where
+        C: Config,
+        C::Module: Readout + 'static,
+    {
+        Self { name: C::NAME, paper, equation, time, example: example::<C>, build: build_readout::<C> }
+    }
+}
+
 /// The convolutions, by name.
 pub static CONVS: &[ConvSpec] = &[
-    ConvSpec {
-        name: DgcnnConfig::NAME,
-        paper: "Zhang, Cui, Neumann and Chen, An end-to-end deep learning architecture for graph classification, AAAI 2018",
-        example: example::<DgcnnConfig>,
-        build: build_conv::<DgcnnConfig>,
-    },
-    ConvSpec {
-        name: EccConfig::NAME,
-        paper: "Simonovsky and Komodakis, Dynamic edge-conditioned filters in convolutional neural networks on graphs, CVPR 2017",
-        example: example::<EccConfig>,
-        build: build_conv::<EccConfig>,
-    },
-    ConvSpec {
-        name: GatConfig::NAME,
-        paper: "Veličković et al., Graph attention networks, ICLR 2018",
-        example: example::<GatConfig>,
-        build: build_conv::<GatConfig>,
-    },
-    ConvSpec {
-        name: GcnConfig::NAME,
-        paper: "Kipf and Welling, Semi-supervised classification with graph convolutional networks, ICLR 2017",
-        example: example::<GcnConfig>,
-        build: build_conv::<GcnConfig>,
-    },
-    ConvSpec {
-        name: GinConfig::NAME,
-        paper: "Xu, Hu, Leskovec and Jegelka, How powerful are graph neural networks?, ICLR 2019",
-        example: example::<GinConfig>,
-        build: build_conv::<GinConfig>,
-    },
-    ConvSpec {
-        name: GraphConvConfig::NAME,
-        paper: "Morris et al., Weisfeiler and Leman go neural: higher-order graph neural networks, AAAI 2019",
-        example: example::<GraphConvConfig>,
-        build: build_conv::<GraphConvConfig>,
-    },
-    ConvSpec {
-        name: LeConvConfig::NAME,
-        paper: "Ranjan, Sanyal and Talukdar, ASAP: adaptive structure aware pooling, AAAI 2020",
-        example: example::<LeConvConfig>,
-        build: build_conv::<LeConvConfig>,
-    },
-    ConvSpec {
-        name: RawConfig::NAME,
-        paper: "the code of Ying et al., Hierarchical graph representation learning with differentiable pooling, NeurIPS 2018",
-        example: example::<RawConfig>,
-        build: build_conv::<RawConfig>,
-    },
-    ConvSpec {
-        name: S2vConfig::NAME,
-        paper: "Dai, Dai and Song, Discriminative embeddings of latent variable models for structured data, ICML 2016",
-        example: example::<S2vConfig>,
-        build: build_conv::<S2vConfig>,
-    },
-    ConvSpec {
-        name: S2vLoopyConfig::NAME,
-        paper: "Dai, Dai and Song, Discriminative embeddings of latent variable models for structured data, ICML 2016",
-        example: example::<S2vLoopyConfig>,
-        build: build_conv::<S2vLoopyConfig>,
-    },
-    ConvSpec {
-        name: SageConfig::NAME,
-        paper: "Hamilton, Ying and Leskovec, Inductive representation learning on large graphs, NIPS 2017",
-        example: example::<SageConfig>,
-        build: build_conv::<SageConfig>,
-    },
-    ConvSpec {
-        name: SageLstmConfig::NAME,
-        paper: "Hamilton, Ying and Leskovec, Inductive representation learning on large graphs, NIPS 2017",
-        example: example::<SageLstmConfig>,
-        build: build_conv::<SageLstmConfig>,
-    },
-    ConvSpec {
-        name: SageMaxConfig::NAME,
-        paper: "Hamilton, Ying and Leskovec, Inductive representation learning on large graphs, NIPS 2017",
-        example: example::<SageMaxConfig>,
-        build: build_conv::<SageMaxConfig>,
-    },
+    ConvSpec::of::<DgcnnConfig>(
+        "Zhang, Cui, Neumann and Chen, An end-to-end deep learning architecture for graph classification, AAAI 2018",
+        "`X' = D̃⁻¹ (Ã X W + b)`, `Ã = A + I`",
+        "O(N · in · out + E · min(in, out))",
+    ),
+    ConvSpec::of::<EccConfig>(
+        "Simonovsky and Komodakis, Dynamic edge-conditioned filters in convolutional neural networks on graphs, CVPR 2017",
+        "`x'ᵢ = 1/|N(i)| Σⱼ Θ(eᵢⱼ) xⱼ + b`, `Θ` a network of `K` hidden units",
+        "O(E · K · (D + in) + N · K · in · out)",
+    ),
+    ConvSpec::of::<GatConfig>(
+        "Veličković et al., Graph attention networks, ICLR 2018",
+        "`x'ᵢ = ‖ₕ Σⱼ αʰᵢⱼ Wʰ xⱼ + b`, `αʰᵢⱼ = softmaxⱼ leaky(⟨aʰ_dst, Wʰ xᵢ⟩ + ⟨aʰ_src, Wʰ xⱼ⟩)`",
+        "O(N · in · H d + E · H d)",
+    ),
+    ConvSpec::of::<GcnConfig>(
+        "Kipf and Welling, Semi-supervised classification with graph convolutional networks, ICLR 2017",
+        "`X' = D̃^-½ Ã D̃^-½ X W + b`, `Ã` with self-loops",
+        "O(N · in · out + E · min(in, out))",
+    ),
+    ConvSpec::of::<GinConfig>(
+        "Xu, Hu, Leskovec and Jegelka, How powerful are graph neural networks?, ICLR 2019",
+        "`x'ᵢ = MLP((1 + ε) xᵢ + Σⱼ wᵢⱼ xⱼ)`",
+        "O(N · in · hidden + N · hidden · out + E · min(in, hidden))",
+    ),
+    ConvSpec::of::<GraphConvConfig>(
+        "Morris et al., Weisfeiler and Leman go neural: higher-order graph neural networks, AAAI 2019",
+        "`x'ᵢ = W₂ aggⱼ wᵢⱼ xⱼ + b + W₁ xᵢ`",
+        "O(N · in · out + E · in)",
+    ),
+    ConvSpec::of::<LeConvConfig>(
+        "Ranjan, Sanyal and Talukdar, ASAP: adaptive structure aware pooling, AAAI 2020",
+        "`x'ᵢ = W₁ xᵢ + b₁ + Σⱼ wᵢⱼ (W₃ xⱼ + b₃ − W₂ xᵢ)`",
+        "O(N · in · out + E · out)",
+    ),
+    ConvSpec::of::<RawConfig>(
+        "the code of Ying et al., Hierarchical graph representation learning with differentiable pooling, NeurIPS 2018",
+        "`X' = A X W + b`, rows divided by their norm",
+        "O(N · in · out + E · min(in, out))",
+    ),
+    ConvSpec::of::<S2vConfig>(
+        "Dai, Dai and Song, Discriminative embeddings of latent variable models for structured data, ICML 2016",
+        "`μᵗᵢ = ReLU(W₁ xᵢ + b₁ + W₂ Σⱼ wᵢⱼ μᵗ⁻¹ⱼ + b₂)`, `t = 1 … T`",
+        "O(N · (in + T · out) · out + T · E · out)",
+    ),
+    ConvSpec::of::<S2vLoopyConfig>(
+        "Dai, Dai and Song, Discriminative embeddings of latent variable models for structured data, ICML 2016",
+        "`νᵗ(j→i) = ReLU(W₁ xⱼ + b₁ + W₂ Σ_{k→j, k≠i} νᵗ⁻¹(k→j) + b₂)`, `μᵢ = ReLU(Σⱼ νᵀ(j→i))`",
+        "O(N · in · out + T · E · out²)",
+    ),
+    ConvSpec::of::<SageConfig>(
+        "Hamilton, Ying and Leskovec, Inductive representation learning on large graphs, NIPS 2017",
+        "`x'ᵢ = W_l meanⱼ xⱼ + b + W_r xᵢ`",
+        "O(N · in · out + E · min(in, out))",
+    ),
+    ConvSpec::of::<SageLstmConfig>(
+        "Hamilton, Ying and Leskovec, Inductive representation learning on large graphs, NIPS 2017",
+        "`x'ᵢ = W_l LSTM(x_π(1), …, x_π(d)) + b + W_r xᵢ`",
+        "O(E · in² + N · in · out)",
+    ),
+    ConvSpec::of::<SageMaxConfig>(
+        "Hamilton, Ying and Leskovec, Inductive representation learning on large graphs, NIPS 2017",
+        "`x'ᵢ = W_l maxⱼ ReLU(W_p xⱼ + b_p) + b + W_r xᵢ`",
+        "O(N · in · (in + out) + E · in)",
+    ),
 ];
 
 /// The readouts, by name.
 pub static READOUTS: &[ReadoutSpec] = &[
-    ReadoutSpec {
-        name: MaxConfig::NAME,
-        paper: "folklore",
-        example: example::<MaxConfig>,
-        build: build_readout::<MaxConfig>,
-    },
-    ReadoutSpec {
-        name: MeanConfig::NAME,
-        paper: "folklore",
-        example: example::<MeanConfig>,
-        build: build_readout::<MeanConfig>,
-    },
-    ReadoutSpec {
-        name: Set2SetConfig::NAME,
-        paper: "Vinyals, Bengio and Kudlur, Order matters: sequence to sequence for sets, ICLR 2016",
-        example: example::<Set2SetConfig>,
-        build: build_readout::<Set2SetConfig>,
-    },
-    ReadoutSpec {
-        name: Set2SetOfficialConfig::NAME,
-        paper: "the code of Ying et al., Hierarchical graph representation learning with differentiable pooling, NeurIPS 2018",
-        example: example::<Set2SetOfficialConfig>,
-        build: build_readout::<Set2SetOfficialConfig>,
-    },
-    ReadoutSpec {
-        name: SortConfig::NAME,
-        paper: "Zhang, Cui, Neumann and Chen, An end-to-end deep learning architecture for graph classification, AAAI 2018",
-        example: example::<SortConfig>,
-        build: build_readout::<SortConfig>,
-    },
-    ReadoutSpec {
-        name: SumConfig::NAME,
-        paper: "folklore",
-        example: example::<SumConfig>,
-        build: build_readout::<SumConfig>,
-    },
+    ReadoutSpec::of::<MaxConfig>("folklore", "largest value of each feature", "O(N · F)"),
+    ReadoutSpec::of::<MeanConfig>("folklore", "mean of each feature", "O(N · F)"),
+    ReadoutSpec::of::<Set2SetConfig>(
+        "Vinyals, Bengio and Kudlur, Order matters: sequence to sequence for sets, ICLR 2016",
+        "`q ← LSTM(q*)`, `aᵢ = softmaxᵢ ⟨xᵢ, q⟩`, `r = Σᵢ aᵢ xᵢ`, `q* = [q ‖ r]`, `T` times",
+        "O(T · (N · F + B · F²))",
+    ),
+    ReadoutSpec::of::<Set2SetOfficialConfig>(
+        "the code of Ying et al., Hierarchical graph representation learning with differentiable pooling, NeurIPS 2018",
+        "`ReLU(W q* + b)` of a Set2Set with as many steps as the largest graph has nodes, over padded rows too",
+        "O(B · N_max² · F + B · N_max · F²)",
+    ),
+    ReadoutSpec::of::<SortConfig>(
+        "Zhang, Cui, Neumann and Chen, An end-to-end deep learning architecture for graph classification, AAAI 2018",
+        "the first `k` nodes by falling last feature, one after the other",
+        "O(N + B · k log k + B · k · F)",
+    ),
+    ReadoutSpec::of::<SumConfig>("folklore", "sum of each feature", "O(N · F)"),
 ];
 
 /// Makes the convolution a configuration describes.

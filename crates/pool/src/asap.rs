@@ -12,12 +12,23 @@ use tch::Tensor;
 use crate::keep::Keep;
 use crate::pool::{Pool, Pooled, SELECT, Scores, Selection};
 use crate::registry::{Invariance, PoolSpec, fields};
+use crate::steps::{Preset, Steps};
 
 /// The row of [`POOLS`](crate::POOLS).
 pub const SPEC: PoolSpec = PoolSpec {
     name: NAME,
     paper: "Ranjan, Sanyal & Talukdar 2020, eq. 3-9",
     invariance: Invariance::UpToTies,
+    steps: Steps {
+        reduce: "`φ ⊙ Sᵀ X`",
+        connect: "`Sᵀ A S` with a diagonal of ones",
+        ..Steps::textbook("the fittest neighbourhoods: `top(φ)`, `φ = sigmoid(LEConv(x^c))`, `S_ji = α_ij`")
+    },
+    cost: "time `O(E F + N F²)` and `Sᵀ A S`; memory `O(N F + E)`",
+    presets: &[Preset {
+        name: "PyG's",
+        fields: || json!({"intra": null, "fitness": "pyg", "loops": "drop"}),
+    }],
     example: || {
         let mut example = json!(AsapConfig::default());
         example["kind"] = NAME.into();

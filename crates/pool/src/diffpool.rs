@@ -13,12 +13,16 @@ use crate::diffpool_loss::{Scale, entropy, link, pyg_entropy, pyg_link};
 use crate::pool::{Loss, Over, Pool, Scores, Selection};
 use crate::registry::{Invariance, PoolSpec, fields};
 use crate::stack::{Ending, Join, NormAt, Stack, StackConfig};
+use crate::steps::{Preset, Steps};
 
 /// The row of [`POOLS`](crate::POOLS) as the paper has it.
 pub const SPEC: PoolSpec = PoolSpec {
     name: PAPER_NAME,
     paper: "Ying et al. 2018, eqs. 3-6",
     invariance: Invariance::Exact,
+    steps: STEPS,
+    cost: COST,
+    presets: PRESETS,
     example: || example(PAPER_NAME, Losses::Paper),
     depth: |config| Ok(paper(config)?.layers),
     build: |config, p, dims| Ok(Box::new(paper(config)?.build(PAPER_NAME, p, dims)?)),
@@ -29,15 +33,49 @@ pub const PYG: PoolSpec = PoolSpec {
     name: PYG_NAME,
     paper: "Ying et al. 2018, with the losses of PyG's dense_diff_pool",
     invariance: Invariance::Broken(&["padding", "batch"]),
+    steps: STEPS,
+    cost: "time `O(B N² (F + K))`, memory `O(B N²)`, beside the convolutions",
+    presets: PYG_PRESETS,
     example: || example(PYG_NAME, Losses::Pyg),
     depth: |config| Ok(pyg(config)?.layers),
     build: |config, p, dims| Ok(Box::new(pyg(config)?.build(PYG_NAME, p, dims)?)),
 };
 
+const STEPS: Steps =
+    Steps { reduce: "`Sᵀ Z`, `Z = GNN_embed(A, X)`", ..Steps::textbook("`softmax(GNN_pool(A, X))`") };
+const COST: &str = "time `O(E K + N K (F + K))`, memory `O(N K + B K (F + K))`, beside the convolutions";
+const PRESETS: &[Preset] = &[
+    Preset { name: "two poolings, the paper's", fields: || json!({"ratio": 0.25}) },
+    Preset { name: "DiffPool-NoLP", fields: || json!({"losses": "entropy"}) },
+    Preset {
+        name: "on structure2vec",
+        fields: || {
+            json!({
+                "layers": 1,
+                "norm": "none",
+                "conv": {"kind": "s2v", "steps": 1},
+                "assign": {"layers": 2, "conv": {"kind": "sage", "normalize": true}},
+            })
+        },
+    },
+];
+const PYG_PRESETS: &[Preset] = &[Preset {
+    name: "v2 of Errica et al. 2020",
+    fields: || {
+        json!({
+            "cap": 100_000,
+            "layers": 3,
+            "assign_width": "clusters",
+            "ending": "plain",
+            "conv": {"kind": "sage", "semantics": "legacy14", "averaging": "floored", "loops": "none"},
+        })
+    },
+}];
+
 const PAPER_NAME: &str = "diffpool";
 const PYG_NAME: &str = "diffpool-pyg";
 const PYG_ELSEWHERE: &str =
-    "`paper` or `none` (for `pyg` there is the operator diffpool-pyg, which guarantees less)";
+    "`paper`, `entropy` or `none` (for `pyg` there is the operator diffpool-pyg, which guarantees less)";
 
 /// Which auxiliary losses are added.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +86,8 @@ pub enum Losses {
     Paper,
     /// [`pyg_link`] and [`pyg_entropy`], each with weight 1.
     Pyg,
+    /// [`entropy`] alone: DiffPool-NoLP.
+    Entropy,
     /// None.
     None,
 }
@@ -61,6 +101,22 @@ pub enum AssignWidth {
     Hidden,
     /// `K`, as in the authors' release and in PyG's example: the linear map behind it then has `(layers − 1) · hidden + K` inputs.
     Clusters,
+}
+
+/// The convolutions of an assignment network that is not made as the embedding network is; the default is two of mean-GraphSAGE.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AssignConfig {
+    /// How many.
+    pub layers: usize,
+    /// The convolution, a row of [`CONVS`](coarsen_nn::CONVS).
+    pub conv: Value,
+}
+
+impl Default for AssignConfig {
+    fn default() -> Self {
+        Self { layers: 2, conv: json!({"kind": "sage", "normalize": true}) }
+    }
 }
 
 /// Configuration of [`DiffPool`]; the default is the paper's for one pooling (for two, `ratio` 0.25).
@@ -79,6 +135,8 @@ pub struct DiffPoolConfig {
     pub assign_width: AssignWidth,
     /// The convolution, a row of [`CONVS`](coarsen_nn::CONVS).
     pub conv: Value,
+    /// The assignment network's convolutions, where they are others; `null`: as those of the embedding.
+    pub assign: Option<AssignConfig>,
     /// Batch norm over the nodes of the batch, in each layer.
     pub norm: NormAt,
     /// What stands behind the last convolution of each network.
@@ -96,6 +154,7 @@ impl Default for DiffPoolConfig {
             hidden: 64,
             assign_width: AssignWidth::Hidden,
             conv: json!({"kind": "sage", "normalize": true}),
+            assign: None,
             norm: NormAt::After,
             ending: Ending::Whole,
             losses: Losses::Paper,
@@ -160,7 +219,11 @@ impl DiffPoolConfig {
             AssignWidth::Hidden => None,
             AssignWidth::Clusters => Some(clusters),
         };
-        let assign = StackConfig { last, ..stack };
+        let assign = match &self.assign {
+            None => StackConfig { last, ..stack },
+            Some(AssignConfig { layers, conv }) => StackConfig { last, layers: *layers, conv, ..stack },
+        };
+        ConfigError::require(assign.layers >= 1, name, "assign.layers", "at least 1", assign.layers)?;
         Ok(DiffPool {
             assign: assign.build(&p.sub("assign"), dims)?.with_linear(&p.sub("assign"), clusters),
             embed: stack.build(&p.sub("embed"), dims)?,
@@ -172,7 +235,7 @@ impl DiffPoolConfig {
 
 /// `S = softmax(GNN_pool(A, X))`, `Z = GNN_embed(A, X)`, `X' = Sᵀ Z`, `A' = Sᵀ A S` (eqs. 3–6).
 ///
-/// Both networks are stacks of the same convolution; the outputs of their layers are concatenated, and `GNN_pool` ends in a linear
+/// Both networks are stacks of convolutions, by default of the same; the outputs of their layers are concatenated, and `GNN_pool` ends in a linear
 /// map to the `K` clusters. Over a sparse level `S` stays ragged, `[N, K]`, and nothing of a padded batch exists; the
 /// pooled level is dense, `[B, K, ·]`, with every slot a node.
 ///
@@ -197,6 +260,7 @@ impl DiffPool {
         let loss = |name, value, over| Loss::new(name, value, over, g);
         match (self.losses, &g.adj, s) {
             (Losses::None, ..) => Vec::new(),
+            (Losses::Entropy, ..) => vec![loss("entropy", entropy(g, s), Over::Nodes)],
             (Losses::Pyg, Adjacency::Dense(p), Assignment::Padded { s }) => vec![
                 loss("link", pyg_link(&p.a, s, Scale::Entries), Over::Batch),
                 loss("entropy", pyg_entropy(s), Over::Batch),
@@ -233,7 +297,7 @@ impl Pool for DiffPool {
     fn layouts(&self, given: Layout) -> (Layout, Layout) {
         match self.losses {
             Losses::Pyg => (Layout::Dense, Layout::Dense),
-            Losses::Paper | Losses::None => (given, Layout::Dense),
+            Losses::Paper | Losses::Entropy | Losses::None => (given, Layout::Dense),
         }
     }
 

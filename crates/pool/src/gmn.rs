@@ -3,19 +3,40 @@
 use coarsen_nn::{Activation, Config, ConfigError, Ctx, Dims, Linear, Params, Stream};
 use coarsen_tensor::{Layout, Level};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use tch::Tensor;
 
 use crate::diffpool::soft_assignment;
 use crate::gmn_loss::{kl, pyg_kl};
 use crate::pool::{Apart, Loss, Moves, Over, Pool, Scores, Selection};
 use crate::registry::{Invariance, PoolSpec};
+use crate::steps::{Preset, Steps};
 
 /// The row of [`POOLS`](crate::POOLS).
-pub const SPEC: PoolSpec = PoolSpec::of::<GmnConfig>("Khasahmadi et al. 2020, eqs. 3-9", Invariance::Exact);
+pub const SPEC: PoolSpec = PoolSpec::of::<GmnConfig>(
+    "Khasahmadi et al. 2020, eqs. 3-9",
+    Invariance::Exact,
+    Steps { reduce: "`LeakyReLU(Sᵀ X W + b)`", ..Steps::textbook(SELECT) },
+    COST,
+)
+.with_presets(&[
+    Preset { name: "the release of *Rethinking pooling*", fields: || json!({"keys": {"frozen-every": 5}}) },
+    Preset {
+        name: "\"distance\" of *Rethinking pooling*",
+        fields: || json!({"kernel": "distance", "keys": "frozen"}),
+    },
+]);
 
 /// The row as PyG has it, `MemPooling`.
-pub const PYG: PoolSpec =
-    PoolSpec::of::<MemPoolConfig>("Khasahmadi et al. 2020, as PyG's MemPooling", Invariance::Exact);
+pub const PYG: PoolSpec = PoolSpec::of::<MemPoolConfig>(
+    "Khasahmadi et al. 2020, as PyG's MemPooling",
+    Invariance::Exact,
+    Steps { reduce: "`Sᵀ X W`", ..Steps::textbook(SELECT) },
+    COST,
+);
+
+const SELECT: &str = "`softmax_j(Σ_h w_h C_h)`, `C_h[i, j] ∝ (1 + ‖x_i − k_hj‖² / τ)^-(τ+1)/2`";
+const COST: &str = "time `O(N heads K F + E K)`, memory `O(N heads K + B K (F + K))`";
 
 /// How alike a query and a key are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,16 +8,29 @@ use tch::Tensor;
 
 use crate::pool::{PlanSpec, Pool, Scores, Selection};
 use crate::registry::{Invariance, PoolSpec};
+use crate::steps::Steps;
 
 /// The row of [`POOLS`](crate::POOLS).
 pub const SPEC: PoolSpec = PoolSpec::of::<GraclusConfig>(
     "Dhillon et al. 2007; as in Mesquita et al. 2020, supplement",
     Invariance::Seeded,
+    Steps { select: "pairs of neighbours, by a random maximal matching", ..STEPS },
+    "time `O(E + N F)`, memory `O(E + N F)`",
 );
 
 /// The row of the control, which pairs nodes that no edge joins.
-pub const COMPLEMENT: PoolSpec =
-    PoolSpec::of::<ComplementConfig>("Mesquita et al. 2020, § 4.1", Invariance::Seeded);
+pub const COMPLEMENT: PoolSpec = PoolSpec::of::<ComplementConfig>(
+    "Mesquita et al. 2020, § 4.1",
+    Invariance::Seeded,
+    Steps { select: "pairs of strangers, by a random maximal matching", ..STEPS },
+    "time `O(Σ n² + N F)`, memory `O(E + N F)`",
+);
+
+const STEPS: Steps = Steps {
+    reduce: "largest value of each feature among the members",
+    connect: "the pattern of `Sᵀ A S` without its diagonal",
+    ..Steps::textbook("")
+};
 
 /// How the features of a cluster are made of its members'.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,9 +7,11 @@ use tch::Tensor;
 
 use crate::pool::{Pool, Scores, Selection};
 use crate::registry::{Invariance, PoolSpec};
+use crate::steps::Steps;
 
 /// The row of [`POOLS`](crate::POOLS).
-pub const SPEC: PoolSpec = PoolSpec::of::<IdentityConfig>("no pooling: S = I", Invariance::Exact);
+pub const SPEC: PoolSpec =
+    PoolSpec::of::<IdentityConfig>("no pooling: S = I", Invariance::Exact, Steps::textbook("`I`"), "none");
 
 /// Nothing to choose.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

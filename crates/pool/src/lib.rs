@@ -12,19 +12,8 @@
 //! | **C**onnect | `A' = Sᵀ A S` | [`Pool::connect`] | Top-k and SAGPool (unit `S`), Graclus (pattern alone) |
 //! | **L**ift | `X = S X'` | [`Pool::lift`] | Top-k and SAGPool (unit `S`) |
 //!
-//! | operator | takes → gives | score | select | auxiliary losses |
-//! | --- | --- | --- | --- | --- |
-//! | `asap` | sparse → sparse | fitness of neighbourhoods, `[N]` | the best of each graph | – |
-//! | `diffpool` | either → dense | `GNN_pool(A, X)`, `[N, K]` | softmax | link, entropy |
-//! | `diffpool-pyg` | dense → dense | the same | the same | PyG's, which break laws |
-//! | `gmn`, `mem-pool` | either → dense | distance to keys, `[N, K]` | softmax | KL |
-//! | `graclus`, `complement` | sparse → sparse | – | matching of the host | – |
-//! | `identity` | sparse → sparse | – | `S = I` | – |
-//! | `mincut` | either → dense | `MLP(X)`, `[N, K]` | softmax | cut, orthogonality |
-//! | `sagpool` | sparse → sparse | `GNN(A, X)`, `[N]` | the best of each graph | – |
-//! | `struct-pool` | either → dense | `GNN(A, X)`, `[N, K]` | mean field, softmax | – |
-//! | `top-k` | sparse → sparse | `X p / ‖p‖`, `[N]` | the best of each graph | – |
-//! | any, with `"control"` | the operator's | random | the operator's | none |
+//! What each operator does in them, its losses, layouts, promises, costs and published configurations are the tables of `docs/operators.md`,
+//! which `coarsen operators` writes from [`POOLS`]. `"control"` puts random numbers in the place of any score.
 //!
 //! # Modules
 //!
@@ -34,6 +23,7 @@
 //! | [`registry`] | [`POOLS`], [`pool()`], [`Invariance`] |
 //! | [`asap`] | neighbourhoods by attention, the fittest kept |
 //! | [`diffpool`], [`diffpool_loss`] | the operator; its losses as functions of given assignments |
+//! | [`diffpool_det`] | the same with clusters that are not learned |
 //! | [`gmn`], [`gmn_loss`] | the same of memory layers |
 //! | [`mincut`], [`mincut_loss`] | the same of `MinCutPool` |
 //! | [`sagpool`] | the same, scored by a convolution |
@@ -43,6 +33,7 @@
 //! | [`graclus`], [`identity`] | operators without parameters |
 //! | [`random`] | the random control around any operator |
 //! | [`stack`] | stacks of convolutions, as DiffPool's networks are |
+//! | [`steps`] | what a row says of its operator beside its code |
 //!
 //! An operator is one file and one row of [`POOLS`]; `kind` in a configuration names the row.
 //!
@@ -74,6 +65,7 @@
 pub mod asap;
 pub mod clusters;
 pub mod diffpool;
+pub mod diffpool_det;
 pub mod diffpool_loss;
 pub mod gmn;
 pub mod gmn_loss;
@@ -87,12 +79,14 @@ pub mod random;
 pub mod registry;
 pub mod sagpool;
 pub mod stack;
+pub mod steps;
 pub mod structpool;
 pub mod top_k;
 
 pub use asap::{Asap, AsapConfig, Fitness, NewLoops};
 pub use clusters::Clusters;
-pub use diffpool::{AssignWidth, DiffPool, DiffPoolConfig, Losses};
+pub use diffpool::{AssignConfig, AssignWidth, DiffPool, DiffPoolConfig, Losses};
+pub use diffpool_det::{DiffPoolDet, DiffPoolDetConfig};
 pub use gmn::{Gmn, GmnConfig, Kernel, Keys, MemPoolConfig, Memory};
 pub use graclus::{ComplementConfig, Graclus, GraclusConfig};
 pub use identity::{Identity, IdentityConfig};
@@ -103,5 +97,6 @@ pub use random::{Control, Controlled};
 pub use registry::{Invariance, Made, POOLS, PoolSpec, depth, fields, find, invariance, pool};
 pub use sagpool::{Form, SagPool, SagPoolConfig};
 pub use stack::{Ending, Join, NormAt, Stack, StackConfig};
+pub use steps::{Preset, Steps};
 pub use structpool::{StructPool, StructPoolConfig};
 pub use top_k::{TopK, TopKConfig};

@@ -11,12 +11,22 @@ use crate::diffpool::soft_assignment;
 use crate::mincut_loss::{cut, orthogonality};
 use crate::pool::{Loss, Over, Pool, Scores, Selection};
 use crate::registry::{Invariance, PoolSpec, fields};
+use crate::steps::{Preset, Steps};
 
 /// The row of [`POOLS`](crate::POOLS).
 pub const SPEC: PoolSpec = PoolSpec {
     name: NAME,
     paper: "Bianchi et al. 2020, eqs. 6-9",
     invariance: Invariance::Exact,
+    steps: Steps {
+        connect: "`D̂^-½ Â D̂^-½`, `Â = Sᵀ A S` without its diagonal",
+        ..Steps::textbook("`softmax(MLP(X) / τ)`")
+    },
+    cost: "time `O(E K + N K (F + K))`, memory `O(N K + B K (F + K))`",
+    presets: &[Preset {
+        name: "the paper's, which rounds down",
+        fields: || json!({"clusters": {"mean-ratio": 0.5}, "mlp": [16], "edges": "symmetric"}),
+    }],
     example: || {
         let mut example = json!(MinCutConfig::default());
         example["kind"] = NAME.into();

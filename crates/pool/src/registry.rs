@@ -1,12 +1,15 @@
 //! The operators by name: [`POOLS`], and how a configuration becomes an operator.
 
+use std::fmt;
+
 use coarsen_nn::{Config, ConfigError, Dims, Params, by_kind, describe, parse};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::pool::Pool;
 use crate::random::{Control, Controlled};
-use crate::{asap, diffpool, gmn, graclus, identity, mincut, sagpool, structpool, top_k};
+use crate::steps::{Preset, Steps};
+use crate::{asap, diffpool, diffpool_det, gmn, graclus, identity, mincut, sagpool, structpool, top_k};
 
 /// What permuting the nodes of its input does to an operator, and which laws it is known to break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +24,17 @@ pub enum Invariance {
     Broken(&'static [&'static str]),
 }
 
+impl fmt::Display for Invariance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact => f.write_str("exact"),
+            Self::UpToTies => f.write_str("up to ties"),
+            Self::Seeded => f.write_str("seeded"),
+            Self::Broken(laws) => write!(f, "breaks {}", laws.join(", ")),
+        }
+    }
+}
+
 /// An operator, or why its configuration is refused.
 pub type Made = Result<Box<dyn Pool>, ConfigError>;
 
@@ -33,6 +47,12 @@ pub struct PoolSpec {
     pub paper: &'static str,
     /// What it guarantees.
     pub invariance: Invariance,
+    /// What it does in each step.
+    pub steps: Steps,
+    /// Time and memory, from a sparse level.
+    pub cost: &'static str,
+    /// Configurations beside the default that somebody published.
+    pub presets: &'static [Preset],
     /// A complete configuration: every field at its default.
     pub example: fn() -> Value,
     /// How many convolutions the features a configured operator pools have gone through inside it: the layers of `GNN_embed`.
@@ -43,7 +63,7 @@ pub struct PoolSpec {
 
 impl PoolSpec {
     /// The row of an operator whose configuration is a [`Config`], without convolutions of its own.
-    pub const fn of<C>(paper: &'static str, invariance: Invariance) -> Self
+    pub const fn of<C>(paper: &'static str, invariance: Invariance, steps: Steps, cost: &'static str) -> Self
     where
         C: Config,
         C::Module: Pool + 'static,
@@ -52,10 +72,19 @@ impl PoolSpec {
             name: C::NAME,
             paper,
             invariance,
+            steps,
+            cost,
+            presets: &[],
             example: || describe(&C::default()),
             depth: |_| Ok(0),
             build: build::<C>,
         }
+    }
+
+    /// The same row with published configurations.
+    #[must_use]
+    pub const fn with_presets(self, presets: &'static [Preset]) -> Self {
+        Self { presets, ..self }
     }
 }
 
@@ -73,6 +102,7 @@ pub static POOLS: &[PoolSpec] = &[
     asap::SPEC,
     graclus::COMPLEMENT,
     diffpool::SPEC,
+    diffpool_det::SPEC,
     diffpool::PYG,
     gmn::SPEC,
     graclus::SPEC,
@@ -201,6 +231,20 @@ mod tests {
             assert_eq!(example["kind"], spec.name);
             make(&example).unwrap_or_else(|e| panic!("{}: {e}", spec.name));
             make(&json!({"kind": spec.name})).unwrap_or_else(|e| panic!("{}: {e}", spec.name));
+        }
+    }
+
+    #[test]
+    fn every_preset_is_accepted_and_is_not_the_default() {
+        for spec in POOLS {
+            let example = (spec.example)();
+            for preset in spec.presets {
+                let config = preset.config(spec.name);
+                make(&config).unwrap_or_else(|e| panic!("{}, {}: {e}", spec.name, preset.name));
+                let fields = config.as_object().expect("fields");
+                let same = fields.iter().all(|(key, value)| &example[key] == value);
+                assert!(!same, "{}, {}: nothing differs from the default", spec.name, preset.name);
+            }
         }
     }
 

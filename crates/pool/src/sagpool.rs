@@ -10,12 +10,22 @@ use tch::Tensor;
 use crate::keep::Keep;
 use crate::pool::{Pool, Scores, Selection};
 use crate::registry::{Invariance, PoolSpec, fields};
+use crate::steps::{Preset, Steps};
 
 /// The row of [`POOLS`](crate::POOLS).
 pub const SPEC: PoolSpec = PoolSpec {
     name: NAME,
     paper: "Lee, Lee & Kang 2019, eq. 3-6",
     invariance: Invariance::UpToTies,
+    steps: Steps {
+        connect: "`A[idx, idx]`",
+        lift: "rows of `X'` back in their places",
+        ..Steps::textbook(
+            "the best of each graph: `idx = top(y)`, `y = GNN(A, X)`, `S = I[:, idx] tanh(y[idx])`",
+        )
+    },
+    cost: "time `O(N F + N log N + E)`, memory `O(N F + E)`",
+    presets: &[Preset { name: "PyG's", fields: || json!({"conv": {"kind": "graph-conv"}, "form": "pyg"}) }],
     example: || {
         let mut example = json!(SagPoolConfig::default());
         example["kind"] = NAME.into();

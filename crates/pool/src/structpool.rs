@@ -12,12 +12,16 @@ use crate::diffpool::soft_assignment;
 use crate::pool::{Pool, Scores, Selection};
 use crate::registry::{Invariance, PoolSpec, fields};
 use crate::stack::{Ending, Join, NormAt, Stack, StackConfig};
+use crate::steps::Steps;
 
 /// The row of [`POOLS`](crate::POOLS).
 pub const SPEC: PoolSpec = PoolSpec {
     name: NAME,
     paper: "Yuan & Ji 2020, algorithm 1",
     invariance: Invariance::Exact,
+    steps: Steps::textbook("`softmax` of the mean field of `GNN(A, X)`"),
+    cost: "time `O(iterations · N F K + E K)`, memory `O(iterations · (N K + B F K))`, beside the convolutions",
+    presets: &[],
     example: || {
         let mut example = json!(StructPoolConfig::default());
         example["kind"] = NAME.into();

@@ -3,14 +3,28 @@
 use coarsen_nn::{Config, ConfigError, Ctx, Dims, Params};
 use coarsen_tensor::{Adjacency, Assignment, Layout, Level};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use tch::Tensor;
 
 use crate::keep::Keep;
 use crate::pool::{Pool, Scores, Selection};
 use crate::registry::{Invariance, PoolSpec};
+use crate::steps::{Preset, Steps};
 
 /// The row of [`POOLS`](crate::POOLS).
-pub const SPEC: PoolSpec = PoolSpec::of::<TopKConfig>("Gao & Ji 2019, eq. 2", Invariance::UpToTies);
+pub const SPEC: PoolSpec = PoolSpec::of::<TopKConfig>(
+    "Gao & Ji 2019, eq. 2",
+    Invariance::UpToTies,
+    Steps {
+        connect: "`A[idx, idx]`",
+        lift: "rows of `X'` back in their places",
+        ..Steps::textbook(
+            "the best of each graph: `idx = top(y)`, `y = X p / ‖p‖`, `S = I[:, idx] tanh(y[idx])`",
+        )
+    },
+    "time `O(N F + N log N + E)`, memory `O(N + E)`",
+)
+.with_presets(&[Preset { name: "PyG's example on PROTEINS", fields: || json!({"keep": {"ratio": 0.8}}) }]);
 
 /// Configuration of [`TopK`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

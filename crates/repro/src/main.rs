@@ -7,6 +7,7 @@
 //! | [`reproduce`] | `coarsen reproduce`: what is missing of a suite, then its tables |
 //! | [`suite`], [`plan`] | suites as data, and the experiments they stand for |
 //! | [`tables`], [`page`] | tables from records; the Markdown and HTML pages |
+//! | [`operators`] | `coarsen operators`: the registries as a page of tables |
 //! | [`mod@bench`] | `coarsen bench`: training epochs as another library is timed |
 //! | [`workplace`] | one experiment and its record on disk |
 //! | [`progress`], [`estimate`] | the bar, or plain lines; the time that is left |
@@ -22,6 +23,7 @@ mod environment;
 mod estimate;
 mod flags;
 mod interrupt;
+mod operators;
 mod output;
 mod page;
 mod plan;
@@ -60,6 +62,8 @@ enum Command {
     Train(Box<train_command::Args>),
     /// Train what is missing of a suite of experiments, and print its tables
     Reproduce(reproduce::Args),
+    /// Print what there is to choose from, as Markdown: pooling operators, convolutions, readouts
+    Operators(operators::Args),
     /// Time what is done over and over, to be compared with other libraries
     #[command(subcommand)]
     Bench(Box<bench::Command>),
@@ -92,6 +96,7 @@ fn main() -> ExitCode {
         Command::Data(args) => data_command::run(&args),
         Command::Train(args) => train_command::run(&args),
         Command::Reproduce(args) => reproduce::run(&args),
+        Command::Operators(args) => operators::run(&args),
         Command::Bench(command) => bench::run(&command),
     };
     ending.map_or_else(

@@ -1,3 +1,4 @@
 //! Clustering on the host: what can be decided from the graph alone, before any network runs.
 
 pub mod graclus;
+pub mod heavy_edge;

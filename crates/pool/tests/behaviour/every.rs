@@ -1,8 +1,9 @@
 //! What holds for every row of the registry.
 
 use coarsen_nn::Ctx;
+use coarsen_pool::steps::{CONNECT, LIFT, REDUCE};
 use coarsen_pool::{POOLS, Pooled};
-use coarsen_tensor::{Adjacency, Assignment};
+use coarsen_tensor::{Adjacency, Assignment, Layout, Level};
 use serde_json::json;
 use tch::{Kind, Tensor};
 
@@ -64,6 +65,34 @@ fn lifting_answers_for_every_node_pooled() {
         let here = g.to_layout(pool.layouts(g.layout()).0);
         let size = here.x.size();
         assert_eq!(lifted.size()[..size.len() - 1], size[..size.len() - 1], "{}", spec.name);
+    }
+}
+
+/// `a` and `b` as values, whatever their layout and the order of their edges.
+fn same_edges(level: &Level, b: Adjacency) -> bool {
+    let square = |adj: Adjacency| match Level::new(level.x.shallow_clone(), adj).to_layout(Layout::Dense).adj
+    {
+        Adjacency::Dense(a) => a.a,
+        Adjacency::Sparse(_) => unreachable!("asked for a dense level"),
+    };
+    square(level.adj.shallow_clone()).allclose(&square(b), 1e-12, 1e-12, false)
+}
+
+#[test]
+fn a_step_is_the_textbooks_where_its_row_says_so_and_nowhere_else() {
+    let g = batch(&[HOUSE, SQUARE, STAR], Kind::Double);
+    for spec in POOLS {
+        let (_store, pool) = operator(&json!({"kind": spec.name}), Kind::Double);
+        let g = g.to_layout(pool.layouts(g.layout()).0);
+        let Pooled { level, selection, .. } = pool.pool(&g, Ctx::eval());
+        let same = |a: &Tensor, b: &Tensor| a.size() == b.size() && a.allclose(b, 1e-12, 1e-12, false);
+        let done = [
+            same(&level.x, &selection.s.reduce(&g.x)),
+            same_edges(&level, g.adj.coarsen(&selection.s)),
+            same(&pool.lift(&level.x, &selection), &selection.s.lift(&level.x)),
+        ];
+        let said = [spec.steps.reduce == REDUCE, spec.steps.connect == CONNECT, spec.steps.lift == LIFT];
+        assert_eq!(done, said, "{}: reduce, connect, lift", spec.name);
     }
 }
 
