@@ -1,3 +1,5 @@
 //! Clustering on the host: what can be decided from the graph alone, before any network runs.
 
 pub mod graclus;
+pub mod kron;
+pub mod spectral;
