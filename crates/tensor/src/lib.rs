@@ -19,7 +19,7 @@
 //! | [`Sparse::attend`], [`Sparse::max`] | what a node makes of those that send to it, beside sums |
 //! | [`layout`] | [`Layout`] and the door between the two |
 //! | [`segment`], [`segments`], [`grouped`] | reductions and products graph by graph |
-//! | [`top_k`], [`mod@matching`] | discrete choices on the host |
+//! | [`top_k`], [`mod@matching`], [`kron`] | discrete choices on the host |
 //! | [`mod@collate`] | samples → [`Level`] |
 //! | [`adam`] | the optimiser, one call a step |
 //! | [`group`], [`gradients`] | threads that each compute a part of a batch; the sum of what they learn |
@@ -66,6 +66,7 @@ mod foreign;
 pub mod gradients;
 pub mod group;
 pub mod grouped;
+pub mod kron;
 pub mod layout;
 pub mod level;
 pub mod matching;
@@ -94,12 +95,14 @@ pub use affine::affine;
 pub use assignment::{Assignment, Entries};
 pub use autograd::{Function, attach};
 pub use batch_norm::{batch_norm, moments};
+pub use coarsen_graph::cluster::kron::Laplacian;
 pub use coarsen_sparse::Act;
 pub use collate::{classes, collate};
 pub use error::Error;
 pub use executor::TorchPool;
 pub use gradients::move_gradients;
 pub use group::Group;
+pub use kron::Reduction;
 pub use layout::Layout;
 pub use level::{Level, Planned};
 pub use matching::{Among, matching};
