@@ -118,7 +118,8 @@ mod tests {
     #[test]
     fn a_plan_keeps_one_side_of_every_graph() {
         let rule = Reduction { laplacian: Laplacian::Combinatorial, least: 0.0 };
-        let Planned { s: Assignment::Entries(s), adj: Some(Adjacency::Sparse(adj)) } = planned(&batch(), rule)
+        let Planned { s: Assignment::Entries(s), adj: Some(Adjacency::Sparse(adj)) } =
+            planned(&batch(), rule)
         else {
             panic!("entries, and sparse edges")
         };

@@ -19,7 +19,7 @@
 //! | [`Sparse::attend`], [`Sparse::max`] | what a node makes of those that send to it, beside sums |
 //! | [`layout`] | [`Layout`] and the door between the two |
 //! | [`segment`], [`segments`], [`grouped`] | reductions and products graph by graph |
-//! | [`top_k`], [`mod@matching`], [`kron`] | discrete choices on the host |
+//! | [`top_k`], [`mod@matching`], [`kron`], [`fields`] | discrete choices on the host |
 //! | [`mod@collate`] | samples → [`Level`] |
 //! | [`adam`] | the optimiser, one call a step |
 //! | [`group`], [`gradients`] | threads that each compute a part of a batch; the sum of what they learn |
@@ -62,6 +62,7 @@ pub mod collate;
 mod epilogue;
 pub mod error;
 pub mod executor;
+pub mod fields;
 mod foreign;
 pub mod gradients;
 pub mod group;
@@ -96,6 +97,7 @@ pub use assignment::{Assignment, Entries};
 pub use autograd::{Function, attach};
 pub use batch_norm::{batch_norm, moments};
 pub use coarsen_graph::cluster::kron::Laplacian;
+pub use coarsen_graph::fields::{FieldRule, Labelling};
 pub use coarsen_sparse::Act;
 pub use collate::{classes, collate};
 pub use error::Error;
