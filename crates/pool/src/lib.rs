@@ -20,6 +20,7 @@
 //! | `gmn`, `mem-pool` | either → dense | distance to keys, `[N, K]` | softmax | KL |
 //! | `graclus`, `complement` | sparse → sparse | – | matching of the host | – |
 //! | `identity` | sparse → sparse | – | `S = I` | – |
+//! | `kron` | sparse → sparse | largest eigenvector, `[N]` | its positive side, Kron reduction | – |
 //! | `mincut` | either → dense | `MLP(X)`, `[N, K]` | softmax | cut, orthogonality |
 //! | `sagpool` | sparse → sparse | `GNN(A, X)`, `[N]` | the best of each graph | – |
 //! | `struct-pool` | either → dense | `GNN(A, X)`, `[N, K]` | mean field, softmax | – |
@@ -40,7 +41,7 @@
 //! | [`structpool`] | the operator and its mean field |
 //! | [`clusters`] | how many clusters a graph becomes |
 //! | [`top_k`], [`keep`] | the operator; how many nodes stay |
-//! | [`graclus`], [`identity`] | operators without parameters |
+//! | [`graclus`], [`identity`], [`kron`] | operators without parameters |
 //! | [`random`] | the random control around any operator |
 //! | [`stack`] | stacks of convolutions, as DiffPool's networks are |
 //!
@@ -80,6 +81,7 @@ pub mod gmn_loss;
 pub mod graclus;
 pub mod identity;
 pub mod keep;
+pub mod kron;
 pub mod mincut;
 pub mod mincut_loss;
 pub mod pool;
@@ -97,6 +99,7 @@ pub use gmn::{Gmn, GmnConfig, Kernel, Keys, MemPoolConfig, Memory};
 pub use graclus::{ComplementConfig, Graclus, GraclusConfig};
 pub use identity::{Identity, IdentityConfig};
 pub use keep::Keep;
+pub use kron::{Kron, KronConfig};
 pub use mincut::{CutEdges, MinCut, MinCutConfig};
 pub use pool::{Apart, Loss, Moves, Over, PlanSpec, Pool, Pooled, Scores, Selection};
 pub use random::{Control, Controlled};
