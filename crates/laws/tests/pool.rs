@@ -15,6 +15,7 @@ fn variants() -> Vec<Value> {
         json!({"kind": "gmn", "clusters": 3, "heads": 1, "width": 4, "tau": 1.7, "keys": {"frozen-every": 5}}),
         json!({"kind": "gmn", "clusters": 3, "heads": 2, "width": 4, "kernel": "distance", "keys": "frozen"}),
         json!({"kind": "graclus", "reduce": "mean"}),
+        json!({"kind": "kron", "laplacian": "combinatorial", "least": 0.3}),
         json!({"kind": "mem-pool", "clusters": 3, "heads": 1, "width": 4}),
         json!({"kind": "mincut", "clusters": {"mean-ratio": 0.5}, "mlp": [6], "edges": "symmetric"}),
         json!({"kind": "mincut", "clusters": {"count": 3}, "temperature": 0.5}),

@@ -10,6 +10,7 @@
 //! | `flat` | convolutions on the input graph, then readouts: of the last layer, of all, or with a head per layer |
 //! | `gin` | the flat network of Xu et al. 2019 as published |
 //! | `hierarchical` | convolutions, pooling, convolutions, …, with any row of [`POOLS`](coarsen_pool::POOLS): DiffPool, Top-k and Graclus networks and their random controls are configurations of it |
+//! | `patchy-san` | an image's convolutions over receptive fields of nodes in canonical order, with a head of its own (Niepert et al. 2016) |
 //! | `three-wl` | products of maps of pairs of nodes, with a head for each block (Maron et al. 2019) |
 //!
 //! The default of `hierarchical` is DiffPool as its paper describes it, with one pooling; of any other operator the same network
@@ -34,6 +35,7 @@
 //! | [`diffpool_official`] | [`DiffPoolOfficial`] |
 //! | [`flat`], [`gin`] | [`Flat`]; its preset |
 //! | [`hierarchical`], [`network`] | the configuration; [`Hierarchical`] |
+//! | [`patchy_san`] | [`PatchySan`] |
 //! | [`three_wl`] | [`ThreeWl`] |
 //!
 //! # Examples
@@ -67,6 +69,7 @@ pub mod gin;
 pub mod hierarchical;
 pub mod model;
 pub mod network;
+pub mod patchy_san;
 mod readouts;
 pub mod registry;
 pub mod three_wl;
@@ -78,5 +81,6 @@ pub use gin::GinConfig;
 pub use hierarchical::{HierarchicalConfig, Merge, ReadAt};
 pub use model::{Model, Needs, Output, Schedule, Trace};
 pub use network::{Hierarchical, Make, Operator};
+pub use patchy_san::{PatchySan, PatchySanConfig};
 pub use registry::{MODELS, Made, ModelSpec, model};
 pub use three_wl::{ThreeWl, ThreeWlConfig};

@@ -5,7 +5,7 @@ use coarsen_pool::Invariance;
 use serde_json::Value;
 
 use crate::model::Model;
-use crate::{dgcnn, diffpool_official, flat, gin, hierarchical, three_wl};
+use crate::{dgcnn, diffpool_official, flat, gin, hierarchical, patchy_san, three_wl};
 
 /// A network, or why its configuration is refused.
 pub type Made = Result<Box<dyn Model>, ConfigError>;
@@ -26,8 +26,15 @@ pub struct ModelSpec {
 }
 
 /// Every network, in the order of their names.
-pub static MODELS: &[ModelSpec] =
-    &[dgcnn::SPEC, diffpool_official::SPEC, flat::SPEC, gin::SPEC, hierarchical::SPEC, three_wl::SPEC];
+pub static MODELS: &[ModelSpec] = &[
+    dgcnn::SPEC,
+    diffpool_official::SPEC,
+    flat::SPEC,
+    gin::SPEC,
+    hierarchical::SPEC,
+    patchy_san::SPEC,
+    three_wl::SPEC,
+];
 
 /// Makes the network of `{"kind": NAME, …}`.
 ///

@@ -6,7 +6,7 @@ use coarsen_model::{HierarchicalConfig, Model, Operator, model};
 use coarsen_nn::{Ctx, Dims, Params, Stream};
 use coarsen_pool::{POOLS, PlanSpec};
 use coarsen_sparse::Csr;
-use coarsen_tensor::{Adjacency, Layout, Level, Pattern, Segments, Sparse};
+use coarsen_tensor::{Adjacency, Laplacian, Layout, Level, Pattern, Reduction, Segments, Sparse};
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor, nn::VarStore};
 
@@ -56,10 +56,14 @@ fn networks() -> Vec<Value> {
         json!({"kind": "hierarchical", "hidden": 6, "join": "max", "pool": {"kind": "graclus"}}),
         json!({"kind": "flat", "hidden": 6, "jump": "per-layer", "conv": {"kind": "gcn"}, "norm": "none"}),
         json!({"kind": "gin", "hidden": 6}),
+        json!({"kind": "patchy-san"}),
+        json!({"kind": "patchy-san", "labelling": "degree", "fields": 12, "stride": 2, "size": 3, "activation": "identity", "dropout": 0.0}),
         json!({"kind": "hierarchical", "hidden": 6, "levels": 3, "pre": 1, "post": 1, "read": "pools", "merge": "sum",
                "pool": {"kind": "top-k", "keep": {"ratio": 0.8}}}),
         json!({"kind": "hierarchical", "hidden": 6, "pre": 2, "post": 1, "read": "pools", "merge": "last",
                "levels": 2, "pool": {"kind": "graclus"}, "readout": [{"kind": "mean"}]}),
+        json!({"kind": "hierarchical", "hidden": 6, "levels": 2, "pre": 2, "post": 2, "last": 1, "join": "last", "merge": "last",
+               "conv": {"kind": "ecc", "hidden": 4}, "pool": {"kind": "kron"}, "readout": [{"kind": "mean"}]}),
         json!({"kind": "hierarchical", "hidden": 6, "join": "last", "dropout": 0.2,
                "pools": [{"kind": "graclus"}, {"kind": "diffpool", "hidden": 5}, {"kind": "top-k"}]}),
     ];
@@ -126,6 +130,7 @@ fn every_parameter_of_the_default_network_learns() {
         json!({"kind": "gin"}),
         json!({"kind": "dgcnn"}),
         json!({"kind": "three-wl"}),
+        json!({"kind": "patchy-san"}),
         hierarchical,
     ] {
         let (store, model) = make(&config);
@@ -162,6 +167,11 @@ fn plans_are_asked_for_as_far_as_they_reach() {
     let (graclus, top_k) = (json!({"kind": "graclus"}), json!({"kind": "top-k"}));
     assert_eq!(plans(json!([graclus, graclus, top_k])), [PlanSpec::Graclus; 2]);
     assert_eq!(plans(json!([top_k, graclus])), []);
+    let kron = json!({"kind": "kron", "least": 0.1});
+    let rule = PlanSpec::Kron(Reduction { laplacian: Laplacian::Normalized, least: 0.1 });
+    assert_eq!(plans(json!([kron, graclus, top_k])), [rule, PlanSpec::Graclus]);
+    let random = json!({"kind": "kron", "control": "normal"});
+    assert_eq!(plans(json!([graclus, random, graclus])), [PlanSpec::Graclus]);
 }
 
 #[test]

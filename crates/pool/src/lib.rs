@@ -30,7 +30,7 @@
 //! | [`structpool`] | the operator and its mean field |
 //! | [`clusters`] | how many clusters a graph becomes |
 //! | [`top_k`], [`keep`] | the operator; how many nodes stay |
-//! | [`graclus`], [`identity`] | operators without parameters |
+//! | [`graclus`], [`identity`], [`kron`] | operators without parameters |
 //! | [`random`] | the random control around any operator |
 //! | [`stack`] | stacks of convolutions, as DiffPool's networks are |
 //! | [`steps`] | what a row says of its operator beside its code |
@@ -72,6 +72,7 @@ pub mod gmn_loss;
 pub mod graclus;
 pub mod identity;
 pub mod keep;
+pub mod kron;
 pub mod mincut;
 pub mod mincut_loss;
 pub mod pool;
@@ -91,6 +92,7 @@ pub use gmn::{Gmn, GmnConfig, Kernel, Keys, MemPoolConfig, Memory};
 pub use graclus::{ComplementConfig, Graclus, GraclusConfig};
 pub use identity::{Identity, IdentityConfig};
 pub use keep::Keep;
+pub use kron::{Kron, KronConfig};
 pub use mincut::{CutEdges, MinCut, MinCutConfig};
 pub use pool::{Apart, Loss, Moves, Over, PlanSpec, Pool, Pooled, Scores, Selection};
 pub use random::{Control, Controlled};

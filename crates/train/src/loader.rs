@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use coarsen_graph::Dataset;
 use coarsen_model::Needs;
 use coarsen_pool::PlanSpec;
-use coarsen_tensor::{Adjacency, Among, Layout, Level, collate, matching};
+use coarsen_tensor::{Adjacency, Among, Layout, Level, Planned, Sparse, collate, fields, kron, matching};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -78,20 +78,33 @@ pub(crate) fn level(
             None => level.to_layout(Layout::Dense),
         };
     }
-    // A plan speaks of the levels in order, so it ends before the first one that is not made on the host.
-    let among = |plan: &PlanSpec| match plan {
-        PlanSpec::Graclus => Some(Among::Neighbours),
-        PlanSpec::Complement => Some(Among::Strangers),
-        _ => None,
-    };
-    let among: Vec<Among> = needs.plans.iter().map_while(among).collect();
     let plan = match &level.adj {
-        Adjacency::Sparse(s) if !among.is_empty() => {
-            matching::plan(&s.pattern, level.options(), &among, cluster)
-        }
-        _ => Vec::new(),
+        Adjacency::Sparse(input) => planned(input, &needs.plans, cluster),
+        Adjacency::Dense(_) => Vec::new(),
     };
     level.with_plan(plan)
+}
+
+/// A plan speaks of the levels in order, so it ends before the first one whose edges are not made on the host.
+fn planned(input: &Sparse, plans: &[PlanSpec], seed: u64) -> Vec<Planned> {
+    let mut made: Vec<Planned> = Vec::with_capacity(plans.len());
+    for (level, plan) in (0u64..).zip(plans) {
+        let a = match made.last().map(|planned| &planned.adj) {
+            None => input,
+            Some(Some(Adjacency::Sparse(a))) => a,
+            Some(_) => break,
+        };
+        let matched = |among| matching::planned(&a.pattern, a.options, among, seed.wrapping_add(level));
+        let next = match plan {
+            PlanSpec::Graclus => matched(Among::Neighbours),
+            PlanSpec::Complement => matched(Among::Strangers),
+            PlanSpec::Kron(rule) => kron::planned(a, *rule),
+            PlanSpec::Fields(rule) => fields::planned(a, *rule),
+            _ => break,
+        };
+        made.push(next);
+    }
+    made
 }
 
 #[cfg(test)]
