@@ -11,6 +11,7 @@ fn variants() -> Vec<Value> {
     vec![
         json!({"kind": "diffpool", "ratio": 1.0, "cap": 5, "layers": 1, "hidden": 5, "norm": "none", "conv": {"kind": "gcn"}}),
         json!({"kind": "diffpool", "ratio": 0.5, "hidden": 5, "losses": "none", "norm": "before", "conv": {"kind": "gin"}}),
+        json!({"kind": "g-pool", "ratio": 0.8, "dropout": 0.3}),
         json!({"kind": "gmn", "clusters": 3, "heads": 1, "width": 4, "tau": 1.7, "keys": {"frozen-every": 5}}),
         json!({"kind": "gmn", "clusters": 3, "heads": 2, "width": 4, "kernel": "distance", "keys": "frozen"}),
         json!({"kind": "graclus", "reduce": "mean"}),
@@ -98,6 +99,16 @@ fn every_control_of_every_row() {
     };
     // The operator's own parameters are made, so that it starts as its learned twin does, and decide nothing.
     obey(configs.into_iter().map(guaranteed), &laws().without("every_parameter_learns"));
+}
+
+/// As released the edges of gPool are scaled along their columns alone; every other law holds.
+#[test]
+fn columns_of_the_released_g_pool_are_not_symmetric() {
+    let config = json!({"kind": "g-pool", "edges": "columns"});
+    obey([(config.clone(), Invariance::UpToTies)], &laws().without("connect_keeps_symmetry"));
+    let make = |p: &Params, dims: &Dims| coarsen_pool::pool(&config, p, dims).expect("a valid configuration");
+    let broken = pool::check(make, Invariance::UpToTies, &Laws::default()).expect_err("it breaks a law");
+    assert!(broken.to_string().starts_with("connect_keeps_symmetry does not hold"), "{broken}");
 }
 
 #[test]

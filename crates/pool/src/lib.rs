@@ -9,13 +9,14 @@
 //! | --- | --- | --- | --- |
 //! | **S**elect | `S = select(score(A, X))` | [`Pool::score`] learns, [`Pool::select`] decides | every operator |
 //! | **R**educe | `X' = Sᵀ Z`, `Z = X` by default | [`Pool::reduce`] | Graclus (maximum) |
-//! | **C**onnect | `A' = Sᵀ A S` | [`Pool::connect`] | Top-k (unit `S`), Graclus (pattern alone) |
+//! | **C**onnect | `A' = Sᵀ A S` | [`Pool::connect`] | Top-k (unit `S`), gPool (`A²`), Graclus (pattern alone) |
 //! | **L**ift | `X = S X'` | [`Pool::lift`] | Top-k (unit `S`) |
 //!
 //! | operator | takes → gives | score | select | auxiliary losses |
 //! | --- | --- | --- | --- | --- |
 //! | `diffpool` | either → dense | `GNN_pool(A, X)`, `[N, K]` | softmax | link, entropy |
 //! | `diffpool-pyg` | dense → dense | the same | the same | PyG's, which break laws |
+//! | `g-pool` | sparse → sparse | `X w + b`, `[N]` | the best of each graph | – |
 //! | `gmn`, `mem-pool` | either → dense | distance to keys, `[N, K]` | softmax | KL |
 //! | `graclus` | sparse → sparse | – | matching of the host | – |
 //! | `identity` | sparse → sparse | – | `S = I` | – |
@@ -31,6 +32,7 @@
 //! | [`mod@pool`] | [`Pool`], [`Selection`], [`Pooled`], [`Loss`], [`PlanSpec`] |
 //! | [`registry`] | [`POOLS`], [`pool()`], [`Invariance`] |
 //! | [`diffpool`], [`diffpool_loss`] | the operator; its losses as functions of given assignments |
+//! | [`g_pool`] | Graph U-Nets' operator and its inverse |
 //! | [`gmn`], [`gmn_loss`] | the same of memory layers |
 //! | [`mincut`], [`mincut_loss`] | the same of `MinCutPool` |
 //! | [`structpool`] | the operator and its mean field |
@@ -70,6 +72,7 @@
 pub mod clusters;
 pub mod diffpool;
 pub mod diffpool_loss;
+pub mod g_pool;
 pub mod gmn;
 pub mod gmn_loss;
 pub mod graclus;
@@ -86,6 +89,7 @@ pub mod top_k;
 
 pub use clusters::Clusters;
 pub use diffpool::{AssignWidth, DiffPool, DiffPoolConfig, Losses};
+pub use g_pool::{Edges, GPool, GPoolConfig};
 pub use gmn::{Gmn, GmnConfig, Kernel, Keys, MemPoolConfig, Memory};
 pub use graclus::{Graclus, GraclusConfig};
 pub use identity::{Identity, IdentityConfig};

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::pool::Pool;
 use crate::random::{Control, Controlled};
-use crate::{diffpool, gmn, graclus, identity, mincut, structpool, top_k};
+use crate::{diffpool, g_pool, gmn, graclus, identity, mincut, structpool, top_k};
 
 /// What permuting the nodes of its input does to an operator, and which laws it is known to break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +72,7 @@ where
 pub static POOLS: &[PoolSpec] = &[
     diffpool::SPEC,
     diffpool::PYG,
+    g_pool::SPEC,
     gmn::SPEC,
     graclus::SPEC,
     identity::SPEC,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use coarsen_sparse::spgemm;
+use coarsen_sparse::{Csr, Product, spgemm};
 use tch::{Kind, Tensor};
 
 use crate::adjacency::{Adjacency, Padded, Sparse};
@@ -108,6 +108,25 @@ fn induced(a: &Sparse, kept: &[u32], clusters: &Arc<Segments>) -> Sparse {
 }
 
 impl Sparse {
+    /// Unit edges, loops included, between clusters with members at most two steps apart: the pattern of `Sᵀ (A + I)² S`.
+    ///
+    /// # Complexity
+    ///
+    /// Three products of patterns on the host, the square never made where `S` keeps few nodes.
+    #[must_use]
+    pub fn within_two(&self, s: &Entries) -> Self {
+        let times = |a: &Csr, b: &Csr| {
+            Product::new(&TorchPool, a, b)
+                .expect("the entries of a product are counted in 32 bits")
+                .into_csr()
+        };
+        let one = &self.pattern.looped().pattern;
+        let from = times(one.csr(), s.relation.csr());
+        let to = times(s.relation.transposed().relation.csr(), one.csr());
+        let pattern = Pattern::new(times(&to, &from), Arc::clone(&s.clusters));
+        Self::new(Arc::new(pattern), None, self.options)
+    }
+
     /// The same edges, all weighing 1, without loops: how Graclus connects its clusters.
     #[must_use]
     pub fn binary(&self) -> Self {

@@ -3,6 +3,7 @@
 
 mod cluster_max;
 mod diff_pool;
+mod g_pool;
 mod gmn;
 mod losses;
 mod mincut;
@@ -32,7 +33,17 @@ const KNOWN: [(&str, &[&str]); 2] = [
     ),
     (
         "pool",
-        &["cluster_max", "diff_pool_dense", "gmn_mem", "mem_pool", "mincut_dense", "struct_pool", "top_k"],
+        &[
+            "cluster_max",
+            "diff_pool_dense",
+            "g_pool",
+            "g_unpool",
+            "gmn_mem",
+            "mem_pool",
+            "mincut_dense",
+            "struct_pool",
+            "top_k",
+        ],
     ),
 ];
 
