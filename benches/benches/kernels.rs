@@ -67,9 +67,9 @@ fn products(c: &mut Criterion) {
         time(c, "spmm_beside_backward", &workload, || {
             spmm_beside_backward(&Serial, a, w, &wide, FEATURES, &mut y);
         });
-        time(c, "spmm_max", &workload, || spmm_max(&Serial, csr, x, FEATURES, &mut y, &mut from));
+        time(c, "spmm_max", &workload, || spmm_max(&Serial, csr, None, x, FEATURES, &mut y, &mut from));
         time(c, "spmm_max_backward", &workload, || {
-            spmm_max_backward(&Serial, a, grad, &from, FEATURES, &mut y);
+            spmm_max_backward(&Serial, a, None, grad, &from, FEATURES, &mut y);
         });
         time(c, "sddmm", &workload, || sddmm(&Serial, csr, grad, x, FEATURES, &mut values));
     }

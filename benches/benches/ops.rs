@@ -3,7 +3,7 @@
 use coarsen_benches::{GRAPHS, Workload, criterion, device, synchronize, workloads};
 use coarsen_nn::Stream;
 use coarsen_tensor::top_k::top_k;
-use coarsen_tensor::{Adjacency, Assignment, Layout, Level, Sparse, collate, matching, segment};
+use coarsen_tensor::{Adjacency, Among, Assignment, Layout, Level, Sparse, collate, matching, segment};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use tch::{Kind, Tensor, no_grad};
 
@@ -59,7 +59,10 @@ fn coarsenings(c: &mut Criterion) {
         let kept = top_k(&score, &graphs, |n| n.div_ceil(2));
         let assignments = [
             ("kept", Assignment::kept(&kept, None, &level)),
-            ("clusters", Assignment::clusters(&matching(&sparse(&level).pattern, 1), &level)),
+            (
+                "clusters",
+                Assignment::clusters(&matching(&sparse(&level).pattern, Among::Neighbours, 1), &level),
+            ),
         ];
         for (name, s) in &assignments {
             time(c, &format!("coarsen-{name}/fwd"), &workload, || drop(no_grad(|| level.adj.coarsen(s))));

@@ -21,6 +21,9 @@ pub struct Seen {
     pub losses: Vec<Loss>,
     /// What losses over nodes and over edges are means of; `None` where they may speak of another level than the input's.
     pub counted: Option<Counted>,
+    /// Whether two nodes of a graph have one score, as twins have whatever scores them: then their order decides, and renumbering may
+    /// change everything.
+    pub tied: bool,
     /// What must be 0: padded rows.
     pub zeros: Vec<(String, Tensor)>,
     /// Gradients of the features, as [`nodes`](Self::nodes).

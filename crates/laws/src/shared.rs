@@ -33,6 +33,9 @@ pub(crate) fn order<M: Subject + ?Sized>(
     laws.hold(law, &cases(laws, M::DIRECTION), |case| {
         let built = Built::new(make, &case.dims(), case.seed);
         let want = built.observe(&case.level(), &as_it_is, case.ctx).canonical();
+        if want.tied {
+            return Ok(());
+        }
         let got = built.observe(&case.renumbered(), &as_it_is, case.ctx);
         let got = got.taken_back(&case.permutations()).canonical();
         got.agrees(&want, laws)?;

@@ -31,6 +31,10 @@ fn every_variant() {
     let variants = [
         json!({"kind": "flat", "conv": {"kind": "gcn"}, "hidden": 6, "norm": "none", "jump": "last"}),
         json!({"kind": "flat", "conv": {"kind": "gin"}, "hidden": 6, "layers": 1, "jump": "per-layer", "norm": "before"}),
+        json!({"kind": "flat", "conv": {"kind": "s2v", "steps": 2}, "hidden": 6, "layers": 1, "jump": "last", "norm": "none",
+               "readout": [{"kind": "sum"}]}),
+        json!({"kind": "flat", "conv": {"kind": "ecc", "hidden": 3}, "hidden": 6, "layers": 2, "jump": "last",
+               "readout": [{"kind": "mean"}]}),
         json!({"kind": "gin", "eps": {"learned": 0.0}, "layers": 3, "hidden": 6, "dropout": 0.0, "readout": {"kind": "mean"}}),
     ];
     obey(variants.map(|config| (config, Invariance::Exact)), &laws());

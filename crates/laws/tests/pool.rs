@@ -9,6 +9,8 @@ use tch::{Device, nn::VarStore};
 /// Settings beside the defaults.
 fn variants() -> Vec<Value> {
     vec![
+        json!({"kind": "asap", "intra": null, "fitness": "pyg", "loops": "drop"}),
+        json!({"kind": "asap", "keep": {"count": 2}, "loops": "fill"}),
         json!({"kind": "diffpool", "ratio": 1.0, "cap": 5, "layers": 1, "hidden": 5, "norm": "none", "conv": {"kind": "gcn"}}),
         json!({"kind": "diffpool", "ratio": 0.5, "hidden": 5, "losses": "none", "norm": "before", "conv": {"kind": "gin"}}),
         json!({"kind": "g-pool", "ratio": 0.8, "dropout": 0.3}),
@@ -18,6 +20,7 @@ fn variants() -> Vec<Value> {
         json!({"kind": "mem-pool", "clusters": 3, "heads": 1, "width": 4}),
         json!({"kind": "mincut", "clusters": {"mean-ratio": 0.5}, "mlp": [6], "edges": "symmetric"}),
         json!({"kind": "mincut", "clusters": {"count": 3}, "temperature": 0.5}),
+        json!({"kind": "sagpool", "conv": {"kind": "sage"}, "keep": {"min-score": 0.2}}),
         json!({"kind": "struct-pool", "clusters": {"count": 3}, "layers": 1, "iterations": 2}),
         json!({"kind": "top-k", "keep": {"ratio": 0.8}, "multiplier": 2.0}),
         json!({"kind": "top-k", "keep": {"count": 2}}),

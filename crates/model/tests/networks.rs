@@ -214,3 +214,42 @@ fn refusals_name_what_is_wrong() {
         "gin: `layers` must be at least 2, the input being one, got 1"
     );
 }
+
+/// Attributes reach the convolutions of the input graph; behind a coarsening its weights take their place.
+#[test]
+fn edge_attributes_end_at_a_coarsening() {
+    for (conv, before, behind) in [("ecc", "filter.0.weight", Some(1)), ("s2v", "edge.weight", None)] {
+        for pool in ["graclus", "top-k", "diffpool", "diffpool-pyg"] {
+            let config = json!({"kind": "hierarchical", "hidden": 6, "levels": 1, "pre": 3, "post": 1,
+                                "conv": {"kind": conv}, "pool": {"kind": pool}});
+            let mut level = rings(&[7, 5, 1, 4]);
+            let Adjacency::Sparse(adj) = level.adj else { panic!("rings are sparse") };
+            let attr = Stream::new(8).normal(&[adj.pattern.edges(), 2], 0.0, 1.0, adj.options);
+            level.adj = Adjacency::Sparse(adj.with_attr(Some(attr)));
+            let mut store = VarStore::new(Device::Cpu);
+            store.set_kind(Kind::Double);
+            let params = Params::new(&store.root(), 3);
+            let network = model(&config, &params, &dims().with_edge_features(2))
+                .unwrap_or_else(|error| panic!("{config}: {error}"));
+            let level = level.to_layout(network.needs().layout);
+            let y = network.forward(&level, Ctx::train(1)).graphs.expect("a row a graph");
+            y.square().sum(Kind::Double).backward();
+            let variables = store.variables();
+            let width = |stage: &str| {
+                let name = variables.keys().find(|name| name.contains(stage) && name.ends_with(before));
+                name.map(|name| variables[name].size()[1])
+            };
+            assert_eq!(
+                (width("convs0"), width("convs1")),
+                (Some(2), behind),
+                "{config}: {:?}",
+                variables.keys()
+            );
+            for (name, variable) in &variables {
+                let finite =
+                    !variable.grad().defined() || variable.grad().isfinite().all().int64_value(&[]) == 1;
+                assert!(finite, "{config}: {name}");
+            }
+        }
+    }
+}

@@ -6,7 +6,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`mod@conv`] | [`Conv`] and the convolutions: DGCNN, GCN, GIN, GraphSAGE |
+//! | [`mod@conv`] | [`Conv`] and the convolutions |
 //! | [`pair`] | layers on pairs of nodes: PPGN |
 //! | [`mod@readout`] | [`Readout`] and the readouts: maximum, mean, sum, Set2Set, SortPool |
 //! | `registry` | [`CONVS`], [`READOUTS`]: what there is, by name |

@@ -5,7 +5,10 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::config::{Config, describe, parse};
-use crate::conv::{Conv, DgcnnConfig, GatConfig, GcnConfig, GinConfig, SageConfig};
+use crate::conv::{
+    Conv, DgcnnConfig, EccConfig, GatConfig, GcnConfig, GinConfig, GraphConvConfig, LeConvConfig, RawConfig,
+    S2vConfig, S2vLoopyConfig, SageConfig, SageLstmConfig, SageMaxConfig,
+};
 use crate::dims::Dims;
 use crate::error::ConfigError;
 use crate::params::Params;
@@ -51,6 +54,12 @@ pub static CONVS: &[ConvSpec] = &[
         build: build_conv::<DgcnnConfig>,
     },
     ConvSpec {
+        name: EccConfig::NAME,
+        paper: "Simonovsky and Komodakis, Dynamic edge-conditioned filters in convolutional neural networks on graphs, CVPR 2017",
+        example: example::<EccConfig>,
+        build: build_conv::<EccConfig>,
+    },
+    ConvSpec {
         name: GatConfig::NAME,
         paper: "Veličković et al., Graph attention networks, ICLR 2018",
         example: example::<GatConfig>,
@@ -69,10 +78,52 @@ pub static CONVS: &[ConvSpec] = &[
         build: build_conv::<GinConfig>,
     },
     ConvSpec {
+        name: GraphConvConfig::NAME,
+        paper: "Morris et al., Weisfeiler and Leman go neural: higher-order graph neural networks, AAAI 2019",
+        example: example::<GraphConvConfig>,
+        build: build_conv::<GraphConvConfig>,
+    },
+    ConvSpec {
+        name: LeConvConfig::NAME,
+        paper: "Ranjan, Sanyal and Talukdar, ASAP: adaptive structure aware pooling, AAAI 2020",
+        example: example::<LeConvConfig>,
+        build: build_conv::<LeConvConfig>,
+    },
+    ConvSpec {
+        name: RawConfig::NAME,
+        paper: "the code of Ying et al., Hierarchical graph representation learning with differentiable pooling, NeurIPS 2018",
+        example: example::<RawConfig>,
+        build: build_conv::<RawConfig>,
+    },
+    ConvSpec {
+        name: S2vConfig::NAME,
+        paper: "Dai, Dai and Song, Discriminative embeddings of latent variable models for structured data, ICML 2016",
+        example: example::<S2vConfig>,
+        build: build_conv::<S2vConfig>,
+    },
+    ConvSpec {
+        name: S2vLoopyConfig::NAME,
+        paper: "Dai, Dai and Song, Discriminative embeddings of latent variable models for structured data, ICML 2016",
+        example: example::<S2vLoopyConfig>,
+        build: build_conv::<S2vLoopyConfig>,
+    },
+    ConvSpec {
         name: SageConfig::NAME,
         paper: "Hamilton, Ying and Leskovec, Inductive representation learning on large graphs, NIPS 2017",
         example: example::<SageConfig>,
         build: build_conv::<SageConfig>,
+    },
+    ConvSpec {
+        name: SageLstmConfig::NAME,
+        paper: "Hamilton, Ying and Leskovec, Inductive representation learning on large graphs, NIPS 2017",
+        example: example::<SageLstmConfig>,
+        build: build_conv::<SageLstmConfig>,
+    },
+    ConvSpec {
+        name: SageMaxConfig::NAME,
+        paper: "Hamilton, Ying and Leskovec, Inductive representation learning on large graphs, NIPS 2017",
+        example: example::<SageMaxConfig>,
+        build: build_conv::<SageMaxConfig>,
     },
 ];
 

@@ -101,3 +101,48 @@ fn gin_starts_as_pytorch() {
     assert_constant(&made["conv.mlp.norm0.bias"], 0.0);
     assert_constant(&made["conv.eps"], 0.25);
 }
+
+#[test]
+fn raw_starts_as_glorot_with_the_gain_of_relu() {
+    let made = alone(json!({"kind": "raw"}));
+    assert_uniform(&made["conv.weight"], (12.0 / (IN + OUT) as f64).sqrt());
+    assert_constant(&made["conv.bias"], 0.0);
+}
+
+#[test]
+fn s2v_starts_as_glorot() {
+    let made = alone(json!({"kind": "s2v", "hidden": 32}));
+    assert_uniform(&made["conv.node.weight"], (6.0 / (IN + 32) as f64).sqrt());
+    assert_uniform(&made["conv.conv.weight"], (6.0 / 64.0_f64).sqrt());
+    assert_uniform(&made["conv.out.weight"], (6.0 / (32 + OUT) as f64).sqrt());
+    for bias in ["conv.node.bias", "conv.conv.bias", "conv.out.bias"] {
+        assert_constant(&made[bias], 0.0);
+    }
+}
+
+#[test]
+fn ecc_starts_its_filter_as_pytorch() {
+    let made = alone(json!({"kind": "ecc", "hidden": 25}));
+    assert_eq!(made["conv.filter.0.weight"].size(), [25, 1]);
+    assert_uniform(&made["conv.filter.1.weight"], 0.2);
+    assert_uniform(&made["conv.filter.1.bias"], 0.2);
+    assert_constant(&made["conv.bias"], 0.0);
+}
+
+#[test]
+fn the_others_start_as_pytorch() {
+    for kind in ["graph-conv", "le-conv", "sage-max", "sage-lstm"] {
+        let made = alone(json!({"kind": kind}));
+        assert!(made.len() >= 3);
+        for values in made.values() {
+            assert_uniform(values, 1.0 / (IN as f64).sqrt());
+        }
+    }
+}
+
+#[test]
+fn messages_start_as_the_mean_field_does() {
+    let (field, loopy) = (alone(json!({"kind": "s2v"})), alone(json!({"kind": "s2v-loopy"})));
+    assert!(field.keys().eq(loopy.keys()));
+    assert!(field.iter().all(|(name, values)| values.equal(&loopy[name])));
+}

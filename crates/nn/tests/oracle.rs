@@ -4,181 +4,25 @@
 //! that a layer's recipe does not mention fails the case, and so does a recorded gradient that is not compared.
 
 mod pairs;
+mod recipes;
 mod recorded;
 
 use coarsen_fixture::{Case, cases, ops};
-use coarsen_nn::{Activation, Ctx, Dims, Params, conv, readout};
-use recorded::{Graph, Recipe, Settings, compare, set};
+use coarsen_nn::{Ctx, Dims, Params, conv, readout};
+use coarsen_tensor::segment;
+use recipes::{CONVS, READOUTS, Read};
+use recorded::{Graph, Settings, compare, set};
 use serde_json::json;
 use tch::{Device, Kind, Tensor, nn::VarStore};
 
 /// The tolerance in `f32`.
 const SINGLE: f64 = 1e-4;
 
-/// From the settings of a recorded run to a layer of this crate.
-type Read = fn(&mut Settings) -> Recipe;
-
-/// How each recorded convolution is written here.
-const CONVS: &[(&str, Read)] = &[
-    ("dense_gcn", dense_gcn),
-    ("dense_gin", dense_gin),
-    ("dense_sage", dense_sage),
-    ("dense_sage_legacy14", dense_sage_legacy14),
-    ("dgcnn_conv", dgcnn),
-    ("gat", gat),
-    ("gcn", gcn),
-    ("gin", gin),
-    ("sage_legacy14", sage_legacy14),
-    ("sage_mean", sage_mean),
-];
-
-/// How each recorded readout is written here.
-const READOUTS: &[(&str, Read)] = &[
-    ("max", |_| Recipe::new(json!({"kind": "max"}), &[])),
-    ("mean", |_| Recipe::new(json!({"kind": "mean"}), &[])),
-    ("set2set", set2set),
-    ("set2set_official", set2set_official),
-    ("sort", |settings| Recipe::new(json!({"kind": "sort", "k": {"fixed": settings.width("k")}}), &[])),
-    ("sum", |_| Recipe::new(json!({"kind": "sum"}), &[])),
-];
-
 /// Recorded operations on pairs of nodes, compared in `pairs`.
 const PAIRS: &[&str] = &["ppgn_block", "ppgn_suffix"];
 
 /// Recorded operations that no layer of this crate answers to.
-const ABSENT: &[&str] = &[
-    "dense_graph_conv",
-    "diffpool_graph_conv",
-    "ecc",
-    "graph_conv",
-    "le_conv",
-    "le_conv_official",
-    "s2v_loopy_bp",
-    "s2v_mean_field",
-    "sage_max",
-];
-
-fn gat(settings: &mut Settings) -> Recipe {
-    let config = json!({
-        "kind": "gat",
-        "heads": settings.width("heads"),
-        "merge": if settings.flag("concat") { "concat" } else { "mean" },
-        "slope": settings.real("negative_slope"),
-    });
-    let roles = [("weight", "weight"), ("bias", "bias"), ("att_src", "att_src"), ("att_dst", "att_dst")];
-    Recipe::new(config, &roles)
-}
-
-fn dgcnn(_: &mut Settings) -> Recipe {
-    Recipe::new(json!({"kind": "dgcnn"}), &[("weight", "weight"), ("bias", "bias")])
-        .ending_with(Activation::Tanh)
-}
-
-const LSTM: [(&str, &str); 4] = [
-    ("lstm_weight_ih", "weight_ih"),
-    ("lstm_weight_hh", "weight_hh"),
-    ("lstm_bias_ih", "bias_ih"),
-    ("lstm_bias_hh", "bias_hh"),
-];
-
-fn set2set(settings: &mut Settings) -> Recipe {
-    Recipe::new(json!({"kind": "set2set", "steps": settings.width("steps")}), &LSTM)
-}
-
-fn set2set_official(_: &mut Settings) -> Recipe {
-    let pred = [("pred_weight", "pred.weight"), ("pred_bias", "pred.bias")];
-    Recipe::new(json!({"kind": "set2set-official"}), &LSTM).with(&pred)
-}
-
-fn gcn(settings: &mut Settings) -> Recipe {
-    let config = json!({"kind": "gcn", "improved": settings.flag("improved")});
-    Recipe::new(config, &[("weight", "weight"), ("bias", "bias")])
-}
-
-fn dense_gcn(settings: &mut Settings) -> Recipe {
-    let loops = if settings.flag("add_loop") { "overwrite" } else { "none" };
-    let improved = settings.flag("improved");
-    let config = json!({"kind": "gcn", "improved": improved, "loops": loops, "degree_floor": 1.0});
-    Recipe::new(config, &[("weight", "weight"), ("bias", "bias")])
-}
-
-fn sage_mean(settings: &mut Settings) -> Recipe {
-    settings.is("aggr", &json!("mean"));
-    settings.is("project", &json!(false));
-    let config = json!({"kind": "sage", "averaging": "unweighted", "normalize": settings.flag("normalize")});
-    let roles = [
-        ("neighbour_weight", "neighbour.weight"),
-        ("neighbour_bias", "neighbour.bias"),
-        ("root_weight", "root.weight"),
-    ];
-    Recipe::new(config, &roles)
-}
-
-fn dense_sage(settings: &mut Settings) -> Recipe {
-    let config = json!({"kind": "sage", "averaging": "floored", "normalize": settings.flag("normalize")});
-    let roles = [
-        ("neighbour_weight", "neighbour.weight"),
-        ("root_bias", "neighbour.bias"),
-        ("root_weight", "root.weight"),
-    ];
-    Recipe::new(config, &roles)
-}
-
-fn sage_legacy14(settings: &mut Settings) -> Recipe {
-    let normalize = settings.flag("normalize");
-    let config =
-        json!({"kind": "sage", "semantics": "legacy14", "averaging": "count", "normalize": normalize});
-    Recipe::new(config, &[("weight", "weight"), ("bias", "bias")])
-}
-
-fn dense_sage_legacy14(settings: &mut Settings) -> Recipe {
-    let config = json!({
-        "kind": "sage",
-        "semantics": "legacy14",
-        "averaging": "floored",
-        "loops": if settings.flag("add_loop") { "overwrite" } else { "none" },
-        "normalize": settings.flag("normalize"),
-    });
-    Recipe::new(config, &[("weight", "weight"), ("bias", "bias")])
-}
-
-const MLP: [(&str, &str); 4] = [
-    ("mlp_0_weight", "mlp.0.weight"),
-    ("mlp_0_bias", "mlp.0.bias"),
-    ("mlp_1_weight", "mlp.1.weight"),
-    ("mlp_1_bias", "mlp.1.bias"),
-];
-
-fn gin(settings: &mut Settings) -> Recipe {
-    let batch_norm = settings.flag("batch_norm");
-    let config = json!({
-        "kind": "gin",
-        "eps": {"learned": 0.0},
-        "hidden": settings.width("hidden"),
-        "batch_norm": batch_norm,
-        "semantics": if settings.flag("legacy14") { "legacy14" } else { "modern" },
-    });
-    let mut recipe = Recipe::new(config, &MLP).with(&[("eps", "eps")]);
-    if batch_norm {
-        recipe =
-            recipe.with(&[("bn_weight", "mlp.norm0.weight"), ("bn_bias", "mlp.norm0.bias")]).with_buffers(&[
-                ("bn_running_mean", "mlp.norm0.running_mean"),
-                ("bn_running_var", "mlp.norm0.running_var"),
-            ]);
-    }
-    if settings.flag("train") { recipe.in_context(Ctx::train(0)) } else { recipe }
-}
-
-fn dense_gin(settings: &mut Settings) -> Recipe {
-    let hidden = settings.width("hidden");
-    if settings.flag("add_loop") {
-        let config = json!({"kind": "gin", "eps": {"learned": 0.0}, "hidden": hidden});
-        Recipe::new(config, &MLP).with(&[("eps", "eps")])
-    } else {
-        let config = json!({"kind": "gin", "eps": {"fixed": -1.0}, "hidden": hidden});
-        Recipe::new(config, &MLP).without_influence("eps")
-    }
-}
+const ABSENT: &[&str] = &[];
 
 fn check_conv(case: &Case, kind: Kind, read: Read) {
     let mut settings = Settings::of(case);
@@ -186,7 +30,8 @@ fn check_conv(case: &Case, kind: Kind, read: Read) {
     // A recorded width is that of a head, where heads stand side by side.
     let side_by_side = recipe.config["merge"] == "concat";
     let heads = if side_by_side { recipe.config["heads"].as_i64().expect("a number of heads") } else { 1 };
-    let dims = Dims::new(settings.width("in"), settings.width("out") * heads);
+    let outputs = recipe.outputs.unwrap_or_else(|| settings.width("out") * heads);
+    let dims = Dims::new(settings.width("in"), outputs).with_edge_features(recipe.edge_features);
     settings.finish();
 
     let mut store = VarStore::new(Device::Cpu);
@@ -195,10 +40,24 @@ fn check_conv(case: &Case, kind: Kind, read: Read) {
         .unwrap_or_else(|error| panic!("{case}: {error}"));
     let parameters = recipe.fill(case, &store);
 
-    let graph = Graph::of(case, kind);
+    let graph = (recipe.graph)(case, kind);
     let y = layer.activated(&graph.level, recipe.act, recipe.ctx);
-    compare(case, "out.x", &y.detach());
-    (y * set(case, "probe.x", kind)).sum(kind).backward();
+    let probed: Vec<Tensor> = ["x", "node", "graph"]
+        .into_iter()
+        .filter_map(|name| {
+            case.try_real(&format!("out.{name}"))?;
+            let value = match name {
+                "graph" => segment::sum(&y, &graph.level.segments()).relu(),
+                _ => y.shallow_clone(),
+            };
+            compare(case, &format!("out.{name}"), &value.detach());
+            // Where neighbours tie, no gradient is recorded.
+            case.try_real(&format!("probe.{name}"))?;
+            Some((value * set(case, &format!("probe.{name}"), kind)).sum(kind))
+        })
+        .collect();
+    let Some(probed) = probed.into_iter().reduce(|sum, part| sum + part) else { return case.finish() };
+    probed.backward();
     graph.compare_gradients(case);
     for (role, parameter) in parameters {
         compare(case, &format!("grad.param.{role}"), &parameter.grad());

@@ -250,12 +250,12 @@ impl Pool for DiffPool {
         let coarse = g.adj.coarsen(&s); // eq. 4
         let losses = self.auxiliary(g, &s, &coarse);
         let z = self.embed.forward(g, ctx); // eq. 5
-        Selection { s, z: Some(z), coarse: Some(coarse), losses }
+        Selection { z: Some(z), coarse: Some(coarse), losses, ..s.into() }
     }
 
     fn coarsened(&self, dims: &Dims) -> Dims {
         let sizes = vec![self.clusters as u32; dims.sizes.len()];
-        dims.with_features(self.embed.out_features()).with_sizes(sizes)
+        dims.with_features(self.embed.out_features()).with_edge_features(0).with_sizes(sizes)
     }
 
     fn divides(&self) -> bool {

@@ -1,7 +1,8 @@
-//! Graclus pooling: clusters of one or two nodes by a random maximal matching, as Rethinking (Mesquita et al. 2020) uses it.
+//! Graclus pooling: clusters of one or two nodes by a random maximal matching, as Rethinking (Mesquita et al. 2020) uses it, and its
+//! control, the same on the complement graph.
 
 use coarsen_nn::{Config, ConfigError, Ctx, Dims, Params};
-use coarsen_tensor::{Adjacency, Assignment, Layout, Level, matching};
+use coarsen_tensor::{Adjacency, Among, Assignment, Layout, Level, matching};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -13,6 +14,10 @@ pub const SPEC: PoolSpec = PoolSpec::of::<GraclusConfig>(
     "Dhillon et al. 2007; as in Mesquita et al. 2020, supplement",
     Invariance::Seeded,
 );
+
+/// The row of the control, which pairs nodes that no edge joins.
+pub const COMPLEMENT: PoolSpec =
+    PoolSpec::of::<ComplementConfig>("Mesquita et al. 2020, § 4.1", Invariance::Seeded);
 
 /// How the features of a cluster are made of its members'.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,11 +47,32 @@ impl Config for GraclusConfig {
     }
 
     fn init(&self, _: &Params, _: &Dims) -> Graclus {
-        Graclus { reduce: self.reduce }
+        Graclus { reduce: self.reduce, among: Among::Neighbours }
     }
 }
 
-/// Merges matched neighbours. Nothing is learned.
+/// Configuration of [`Graclus`] on the complement of each graph.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ComplementConfig {
+    /// How features are reduced.
+    pub reduce: Reduce,
+}
+
+impl Config for ComplementConfig {
+    type Module = Graclus;
+    const NAME: &'static str = "complement";
+
+    fn check(&self) -> Result<(), ConfigError> {
+        Ok(())
+    }
+
+    fn init(&self, _: &Params, _: &Dims) -> Graclus {
+        Graclus { reduce: self.reduce, among: Among::Strangers }
+    }
+}
+
+/// Merges matched neighbours, or matched strangers under the control `complement`. Nothing is learned.
 ///
 /// The matching is the level's plan, where the loader prepared one ([`PlanSpec::Graclus`]), else it is drawn here on the host,
 /// from the seed of the pass. Clusters are numbered by their smallest member. Features: maximum or mean of the members. Edges: the
@@ -54,10 +80,11 @@ impl Config for GraclusConfig {
 ///
 /// # Complexity
 ///
-/// Time `O(E + N F)`, memory `O(E + N F)`.
+/// Time `O(E + N F)`, memory `O(E + N F)`; the matching of strangers takes `O(Σ n²)` on the host, graph by graph.
 #[derive(Debug, Clone, Copy)]
 pub struct Graclus {
     reduce: Reduce,
+    among: Among,
 }
 
 impl Pool for Graclus {
@@ -80,7 +107,9 @@ impl Pool for Graclus {
                 ..planned.s.shallow_clone().into()
             },
             None => match &g.adj {
-                Adjacency::Sparse(a) => Assignment::clusters(&matching(&a.pattern, ctx.seed), g).into(),
+                Adjacency::Sparse(a) => {
+                    Assignment::clusters(&matching(&a.pattern, self.among, ctx.seed), g).into()
+                }
                 Adjacency::Dense(_) => unreachable!("`pool` converts at the door"),
             },
         }
@@ -88,11 +117,14 @@ impl Pool for Graclus {
 
     /// A maximal matching may leave nearly every node alone (a star), so the sizes that are known stay an upper bound.
     fn coarsened(&self, dims: &Dims) -> Dims {
-        dims.clone()
+        dims.with_edge_features(0)
     }
 
     fn plan(&self) -> Option<PlanSpec> {
-        Some(PlanSpec::Graclus)
+        Some(match self.among {
+            Among::Neighbours => PlanSpec::Graclus,
+            Among::Strangers => PlanSpec::Complement,
+        })
     }
 
     fn reduce(&self, g: &Level, sel: &Selection, _: Ctx) -> Tensor {

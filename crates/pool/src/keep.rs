@@ -1,7 +1,12 @@
 //! How many nodes of each graph an operator keeps.
 
+use std::sync::Arc;
+
 use coarsen_nn::ConfigError;
+use coarsen_tensor::top_k::{above, top_k};
+use coarsen_tensor::{Segments, segment};
 use serde::{Deserialize, Serialize};
+use tch::Tensor;
 
 /// How many nodes of each graph stay: `{"ratio": 0.5}`, `{"count": 3}` or `{"min-score": 0.1}`.
 ///
@@ -24,6 +29,9 @@ pub enum Keep {
     /// Every node whose score, a softmax over its graph, is above this, or above all but the best where none is.
     MinScore(f64),
 }
+
+/// The best node of a graph is kept whatever its score: the threshold stays this far below it.
+const BELOW_BEST: f64 = 1e-7;
 
 impl Default for Keep {
     fn default() -> Self {
@@ -57,6 +65,31 @@ impl Keep {
             Self::MinScore(s) => (1.0 / s) as u32,
         };
         most.min(n)
+    }
+
+    /// What features are multiplied by: `tanh(y)`, or the softmax of `y` over each graph for [`Keep::MinScore`].
+    ///
+    /// # Shapes
+    ///
+    /// `y: [N]` → `[N]`.
+    pub fn gate(self, y: &Tensor, graphs: &Arc<Segments>) -> Tensor {
+        match self {
+            Self::MinScore(_) => segment::softmax(y, graphs),
+            Self::Ratio(_) | Self::Count(_) => y.tanh(),
+        }
+    }
+
+    /// The nodes that stay: graph by graph, in each by falling score (rising index for [`Keep::MinScore`]), of equal scores the
+    /// lower index first.
+    ///
+    /// # Shapes
+    ///
+    /// `score: [N]` → `[K]` Int64.
+    pub fn choose(self, score: &Tensor, graphs: &Segments) -> Tensor {
+        match self {
+            Self::MinScore(least) => above(score, graphs, |best| (best - BELOW_BEST).min(least)),
+            Self::Ratio(_) | Self::Count(_) => top_k(score, graphs, |n| self.most(n as u32) as usize),
+        }
     }
 }
 

@@ -9,18 +9,20 @@
 //! | --- | --- | --- | --- |
 //! | **S**elect | `S = select(score(A, X))` | [`Pool::score`] learns, [`Pool::select`] decides | every operator |
 //! | **R**educe | `X' = Sᵀ Z`, `Z = X` by default | [`Pool::reduce`] | Graclus (maximum) |
-//! | **C**onnect | `A' = Sᵀ A S` | [`Pool::connect`] | Top-k (unit `S`), gPool (`A²`), Graclus (pattern alone) |
-//! | **L**ift | `X = S X'` | [`Pool::lift`] | Top-k (unit `S`) |
+//! | **C**onnect | `A' = Sᵀ A S` | [`Pool::connect`] | Top-k and SAGPool (unit `S`), gPool (`A²`), Graclus (pattern alone) |
+//! | **L**ift | `X = S X'` | [`Pool::lift`] | Top-k, SAGPool and gPool (unit `S`) |
 //!
 //! | operator | takes → gives | score | select | auxiliary losses |
 //! | --- | --- | --- | --- | --- |
+//! | `asap` | sparse → sparse | fitness of neighbourhoods, `[N]` | the best of each graph | – |
 //! | `diffpool` | either → dense | `GNN_pool(A, X)`, `[N, K]` | softmax | link, entropy |
 //! | `diffpool-pyg` | dense → dense | the same | the same | PyG's, which break laws |
 //! | `g-pool` | sparse → sparse | `X w + b`, `[N]` | the best of each graph | – |
 //! | `gmn`, `mem-pool` | either → dense | distance to keys, `[N, K]` | softmax | KL |
-//! | `graclus` | sparse → sparse | – | matching of the host | – |
+//! | `graclus`, `complement` | sparse → sparse | – | matching of the host | – |
 //! | `identity` | sparse → sparse | – | `S = I` | – |
 //! | `mincut` | either → dense | `MLP(X)`, `[N, K]` | softmax | cut, orthogonality |
+//! | `sagpool` | sparse → sparse | `GNN(A, X)`, `[N]` | the best of each graph | – |
 //! | `struct-pool` | either → dense | `GNN(A, X)`, `[N, K]` | mean field, softmax | – |
 //! | `top-k` | sparse → sparse | `X p / ‖p‖`, `[N]` | the best of each graph | – |
 //! | any, with `"control"` | the operator's | random | the operator's | none |
@@ -31,10 +33,12 @@
 //! | --- | --- |
 //! | [`mod@pool`] | [`Pool`], [`Selection`], [`Pooled`], [`Loss`], [`PlanSpec`] |
 //! | [`registry`] | [`POOLS`], [`pool()`], [`Invariance`] |
+//! | [`asap`] | neighbourhoods by attention, the fittest kept |
 //! | [`diffpool`], [`diffpool_loss`] | the operator; its losses as functions of given assignments |
 //! | [`g_pool`] | Graph U-Nets' operator and its inverse |
 //! | [`gmn`], [`gmn_loss`] | the same of memory layers |
 //! | [`mincut`], [`mincut_loss`] | the same of `MinCutPool` |
+//! | [`sagpool`] | the same, scored by a convolution |
 //! | [`structpool`] | the operator and its mean field |
 //! | [`clusters`] | how many clusters a graph becomes |
 //! | [`top_k`], [`keep`] | the operator; how many nodes stay |
@@ -69,6 +73,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod asap;
 pub mod clusters;
 pub mod diffpool;
 pub mod diffpool_loss;
@@ -83,21 +88,24 @@ pub mod mincut_loss;
 pub mod pool;
 pub mod random;
 pub mod registry;
+pub mod sagpool;
 pub mod stack;
 pub mod structpool;
 pub mod top_k;
 
+pub use asap::{Asap, AsapConfig, Fitness, NewLoops};
 pub use clusters::Clusters;
 pub use diffpool::{AssignWidth, DiffPool, DiffPoolConfig, Losses};
 pub use g_pool::{Edges, GPool, GPoolConfig};
 pub use gmn::{Gmn, GmnConfig, Kernel, Keys, MemPoolConfig, Memory};
-pub use graclus::{Graclus, GraclusConfig};
+pub use graclus::{ComplementConfig, Graclus, GraclusConfig};
 pub use identity::{Identity, IdentityConfig};
 pub use keep::Keep;
 pub use mincut::{CutEdges, MinCut, MinCutConfig};
 pub use pool::{Apart, Loss, Moves, Over, PlanSpec, Pool, Pooled, Scores, Selection};
 pub use random::{Control, Controlled};
 pub use registry::{Invariance, Made, POOLS, PoolSpec, depth, fields, find, invariance, pool};
+pub use sagpool::{Form, SagPool, SagPoolConfig};
 pub use stack::{Ending, Join, NormAt, Stack, StackConfig};
 pub use structpool::{StructPool, StructPoolConfig};
 pub use top_k::{TopK, TopKConfig};

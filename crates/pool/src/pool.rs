@@ -15,13 +15,15 @@ pub struct Selection {
     pub z: Option<Tensor>,
     /// `Sᵀ A S`, where Select needed it already; Connect takes it from here instead of computing it again.
     pub coarse: Option<Adjacency>,
+    /// `X'`, where Select needed it already; Reduce takes it from here.
+    pub reduced: Option<Tensor>,
     /// Auxiliary losses.
     pub losses: Vec<Loss>,
 }
 
 impl From<Assignment> for Selection {
     fn from(s: Assignment) -> Self {
-        Self { s, z: None, coarse: None, losses: Vec::new() }
+        Self { s, z: None, coarse: None, reduced: None, losses: Vec::new() }
     }
 }
 
@@ -121,6 +123,8 @@ pub enum Moves {
 pub enum PlanSpec {
     /// A random maximal matching of each graph, one on top of the other for successive levels.
     Graclus,
+    /// The same of nodes that no edge joins.
+    Complement,
 }
 
 /// A level made coarser, and how.
@@ -183,7 +187,8 @@ pub trait Pool: Debug + Send {
 
     /// Features of the pooled level, `X' = Sᵀ Z`.
     fn reduce(&self, g: &Level, sel: &Selection, _ctx: Ctx) -> Tensor {
-        sel.s.reduce(sel.z.as_ref().unwrap_or(&g.x))
+        let aggregated = || sel.s.reduce(sel.z.as_ref().unwrap_or(&g.x));
+        sel.reduced.as_ref().map_or_else(aggregated, Tensor::shallow_clone)
     }
 
     /// Edges of the pooled level, `A' = Sᵀ A S`.
@@ -218,5 +223,5 @@ pub trait Pool: Debug + Send {
 }
 
 const SCORE: u64 = 0;
-const SELECT: u64 = 1;
+pub(crate) const SELECT: u64 = 1;
 const REDUCE: u64 = 2;

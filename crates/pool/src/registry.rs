@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::pool::Pool;
 use crate::random::{Control, Controlled};
-use crate::{diffpool, g_pool, gmn, graclus, identity, mincut, structpool, top_k};
+use crate::{asap, diffpool, g_pool, gmn, graclus, identity, mincut, sagpool, structpool, top_k};
 
 /// What permuting the nodes of its input does to an operator, and which laws it is known to break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +70,8 @@ where
 
 /// Every operator, in the order of their names.
 pub static POOLS: &[PoolSpec] = &[
+    asap::SPEC,
+    graclus::COMPLEMENT,
     diffpool::SPEC,
     diffpool::PYG,
     g_pool::SPEC,
@@ -78,6 +80,7 @@ pub static POOLS: &[PoolSpec] = &[
     identity::SPEC,
     gmn::PYG,
     mincut::SPEC,
+    sagpool::SPEC,
     structpool::SPEC,
     top_k::SPEC,
 ];
@@ -114,7 +117,7 @@ pub fn find(name: &str) -> Result<&'static PoolSpec, ConfigError> {
 /// assert_eq!(&*pool.coarsened(&dims).sizes, &[4, 8]);
 ///
 /// let error = coarsen_pool::pool(&json!({"kind": "top-q"}), &p, &dims).unwrap_err().to_string();
-/// assert!(error.starts_with("unknown pooling operator `top-q`; known are diffpool, "));
+/// assert!(error.starts_with("unknown pooling operator `top-q`; known are asap, complement, "));
 /// # Ok::<(), coarsen_nn::ConfigError>(())
 /// ```
 pub fn pool(config: &Value, p: &Params, dims: &Dims) -> Made {
@@ -213,7 +216,10 @@ mod tests {
     #[test]
     fn a_missing_kind_lists_the_known_ones() {
         let message = refusal(&json!({"keep": {"ratio": 0.5}}));
-        assert!(message.contains("graclus, identity, mem-pool, mincut, struct-pool, top-k"), "{message}");
+        assert!(
+            message.contains("graclus, identity, mem-pool, mincut, sagpool, struct-pool, top-k"),
+            "{message}"
+        );
     }
 
     #[test]

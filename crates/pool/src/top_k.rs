@@ -1,8 +1,7 @@
 //! Top-k pooling: keep the nodes with the largest projection (Gao and Ji 2019; Cangea et al. 2018), as in PyG.
 
 use coarsen_nn::{Config, ConfigError, Ctx, Dims, Params};
-use coarsen_tensor::top_k::{above, top_k};
-use coarsen_tensor::{Adjacency, Assignment, Layout, Level, segment};
+use coarsen_tensor::{Adjacency, Assignment, Layout, Level};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -72,9 +71,6 @@ pub struct TopK {
     multiplier: f64,
 }
 
-/// The best node of a graph is kept whatever its score: the threshold stays this far below it.
-const BELOW_BEST: f64 = 1e-7;
-
 impl Pool for TopK {
     fn layouts(&self, _: Layout) -> (Layout, Layout) {
         (Layout::Sparse, Layout::Sparse)
@@ -94,24 +90,15 @@ impl Pool for TopK {
 
     fn select(&self, g: &Level, y: &Tensor, _: Ctx) -> Selection {
         let graphs = g.segments();
-        let (gate, kept) = match self.keep {
-            Keep::MinScore(least) => {
-                let gate = segment::softmax(y, &graphs);
-                let kept = above(&gate, &graphs, |best| (best - BELOW_BEST).min(least));
-                (gate, kept)
-            }
-            Keep::Ratio(_) | Keep::Count(_) => {
-                let gate = y.tanh();
-                let kept = top_k(&gate, &graphs, |n| self.keep.most(n as u32) as usize);
-                (gate, kept)
-            }
-        };
+        let gate = self.keep.gate(y, &graphs);
+        let kept = self.keep.choose(&gate, &graphs);
         let weight = gate.index_select(0, &kept) * self.multiplier;
         Assignment::kept(&kept, Some(&weight), g).into()
     }
 
     fn coarsened(&self, dims: &Dims) -> Dims {
-        dims.with_sizes(dims.sizes.iter().map(|&n| self.keep.most(n)).collect::<Vec<_>>())
+        let sizes: Vec<u32> = dims.sizes.iter().map(|&n| self.keep.most(n)).collect();
+        dims.with_edge_features(0).with_sizes(sizes)
     }
 
     fn connect(&self, g: &Level, sel: &Selection) -> Adjacency {

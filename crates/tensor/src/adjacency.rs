@@ -7,10 +7,11 @@ use tch::{Device, Kind, Tensor};
 
 use crate::affine::affine;
 use crate::epilogue::composed;
-use crate::layout::Layout;
+use crate::layout::{Layout, pad_rows, stack_edges, stack_rows};
 use crate::pattern::Pattern;
 use crate::propagate::{Edges, spmm_act, spmm_beside, spmm_own};
 use crate::spmm::{Side, spmm};
+use crate::spmm_max::spmm_max;
 
 /// `A` of one level, for a whole mini-batch. `A[i, j]` is the edge `j → i`: rows receive, in both layouts.
 #[derive(Debug)]
@@ -183,18 +184,6 @@ impl Padded {
 }
 
 impl Adjacency {
-    /// The same edges, all of weight 1; an entry 0 of a dense adjacency is no edge. Attributes are left out.
-    #[must_use]
-    pub fn unweighted(&self) -> Self {
-        match self {
-            Self::Sparse(s) => Self::Sparse(Sparse::new(s.pattern.clone(), None, s.options)),
-            Self::Dense(p) => Self::Dense(Padded::new(
-                p.a.ne(0.0).to_kind(p.a.kind()),
-                p.mask.as_ref().map(Tensor::shallow_clone),
-            )),
-        }
-    }
-
     /// The layout of this value.
     pub fn layout(&self) -> Layout {
         match self {
@@ -287,6 +276,46 @@ impl Adjacency {
                 affine(&[(&spmm_beside(s.edges(), x), &both)], bias, act)
             }
             Self::Dense(p) => affine(&[(&p.matmul(x), neighbour), (x, root)], bias, act),
+        }
+    }
+
+    /// `max_j a_ij x_j` over the senders of each node, number by number; 0 for a node without any.
+    ///
+    /// An entry 0 of a dense adjacency is no edge. The gradient goes to the first sender that holds the maximum.
+    ///
+    /// # Shapes
+    ///
+    /// `[N, F]` → `[N, F]`, or `[B, N, F]` → `[B, N, F]`.
+    ///
+    /// # Complexity
+    ///
+    /// Time `O(E F)`. Dense, the edges are listed on the host first: time `O(B N² + E F)`.
+    pub fn max(&self, x: &Tensor) -> Tensor {
+        match self {
+            Self::Sparse(s) => spmm_max(s.pattern.relation(), s.weight.as_ref(), x),
+            Self::Dense(p) => {
+                let edges = stack_edges(p);
+                let graphs = edges.pattern.graphs();
+                let y = spmm_max(edges.pattern.relation(), edges.weight.as_ref(), &stack_rows(x, graphs));
+                pad_rows(&y, graphs, p.a.size()[1])
+            }
+        }
+    }
+
+    /// The same edges, all of weight 1; an entry 0 of a dense adjacency is no edge.
+    #[must_use]
+    pub fn unweighted(&self) -> Self {
+        match self {
+            Self::Sparse(s) => Self::Sparse(Sparse {
+                pattern: Arc::clone(&s.pattern),
+                weight: None,
+                attr: s.attr.as_ref().map(Tensor::shallow_clone),
+                options: s.options,
+            }),
+            Self::Dense(p) => Self::Dense(Padded {
+                a: p.a.ne(0.0).to_kind(p.a.kind()),
+                mask: p.mask.as_ref().map(Tensor::shallow_clone),
+            }),
         }
     }
 

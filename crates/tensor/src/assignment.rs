@@ -159,7 +159,7 @@ impl Assignment {
         let Self::Entries(e) = self else {
             panic!("the maximum is over the members of clusters: S must be sparse")
         };
-        spmm_max(&e.relation, x)
+        spmm_max(&e.relation.transposed().relation, None, x)
     }
 
     /// `S x'`: nodes receive the weighted sum of their clusters; dropped nodes get zeros.

@@ -14,7 +14,9 @@
 //! | [`level`] | [`Level`], [`Planned`] |
 //! | [`adjacency`], [`pattern`] | [`Adjacency`] and what convolutions do with it; the shared [`Pattern`] |
 //! | [`attention`] | attention over edges |
+//! | [`messages`] | [`Messages`]: rows on directed edges |
 //! | [`assignment`], [`coarsen`](Adjacency::coarsen) | [`Assignment`]; `Sᵀ A S`, hops |
+//! | [`Sparse::attend`], [`Sparse::max`] | what a node makes of those that send to it, beside sums |
 //! | [`layout`] | [`Layout`] and the door between the two |
 //! | [`segment`], [`segments`], [`grouped`] | reductions and products graph by graph |
 //! | [`top_k`], [`mod@matching`] | discrete choices on the host |
@@ -68,6 +70,8 @@ pub mod layout;
 pub mod level;
 pub mod matching;
 pub mod memory;
+pub mod messages;
+pub mod neighbourhood;
 mod normalize;
 pub mod pattern;
 mod per_device;
@@ -98,8 +102,9 @@ pub use gradients::move_gradients;
 pub use group::Group;
 pub use layout::Layout;
 pub use level::{Level, Planned};
-pub use matching::matching;
+pub use matching::{Among, matching};
 pub use memory::{keep_freed_memory, release_freed_memory};
+pub use messages::Messages;
 pub use normalize::Norm;
 pub use pattern::Pattern;
 pub use relation::Relation;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use coarsen_sparse::Csr;
 use tch::{Device, Kind, Tensor};
 
+use crate::messages::Messages;
 use crate::normalize::Norm;
 use crate::relation::Relation;
 use crate::segments::Segments;
@@ -14,13 +15,14 @@ use crate::view::{Real, by_kind, filled};
 ///
 /// Row `i` receives from the columns of its entries: entry `(i, j)` is the edge `j → i`. The transpose is built once.
 /// What the layers derive from it is kept beside it; the whole list is: index tensors per device, the pattern with all
-/// self-loops, the pattern without any, and the weights that unit edges get from each [`Norm`] asked for.
+/// self-loops, the pattern without any, [`Messages`], and the weights that unit edges get from each [`Norm`] asked for.
 #[derive(Debug)]
 pub struct Pattern {
     relation: Arc<Relation>,
     graphs: Arc<Segments>,
     looped: OnceLock<Looped>,
     loopless: OnceLock<Loopless>,
+    messages: OnceLock<Messages>,
     norms: Mutex<Vec<UnitWeights>>,
 }
 
@@ -79,8 +81,14 @@ impl Pattern {
     }
 
     pub(crate) fn of_relation(relation: Arc<Relation>, graphs: Arc<Segments>) -> Self {
-        let norms = Mutex::default();
-        Self { relation, graphs, looped: OnceLock::new(), loopless: OnceLock::new(), norms }
+        Self {
+            relation,
+            graphs,
+            looped: OnceLock::new(),
+            loopless: OnceLock::new(),
+            messages: OnceLock::new(),
+            norms: Mutex::default(),
+        }
     }
 
     /// The entries, without the division into graphs.
@@ -116,6 +124,11 @@ impl Pattern {
     /// The sending node of each edge, `[E]` Int64.
     pub fn col(&self, device: Device) -> Tensor {
         self.relation.col(device)
+    }
+
+    /// How rows travel along the edges; made when first asked for.
+    pub fn messages(&self) -> &Messages {
+        self.messages.get_or_init(|| Messages::of(self.csr()))
     }
 
     /// Another pattern over the same graphs.

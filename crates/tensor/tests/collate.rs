@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use coarsen_graph::arbitrary::batch;
 use coarsen_graph::{Dataset, InMemory, Sample, Target, TopologyBuf};
-use coarsen_tensor::{Adjacency, Level, Pattern, classes, collate, matching, matching::plan};
+use coarsen_tensor::{Adjacency, Among, Level, Pattern, classes, collate, matching, matching::plan};
+use ndarray::Array2;
 use proptest::prelude::*;
 use tch::{Device, Kind, Tensor};
 
@@ -56,10 +57,10 @@ proptest! {
         let data = data(samples);
         let all: Vec<usize> = (0..data.len()).collect();
         let g = collate(&data, &all, Device::Cpu);
-        let cluster = matching(pattern(&g), seed);
+        let cluster = matching(pattern(&g), Among::Neighbours, seed);
         let mut end = 0;
         for (b, &i) in all.iter().enumerate() {
-            let alone = matching(pattern(&collate(&data, &[i], Device::Cpu)), seed);
+            let alone = matching(pattern(&collate(&data, &[i], Device::Cpu)), Among::Neighbours, seed);
             let ends = [0, 1].map(|k| pattern(&g).graphs().ptr()[b + k] as usize);
             let here: Vec<u32> = cluster[ends[0]..ends[1]].iter().map(|c| c - end).collect();
             prop_assert_eq!(&here, &alone);
@@ -87,7 +88,7 @@ fn a_plan_fits_the_levels_it_speaks_of() {
     let g = collate(&data(vec![sample(8), sample(3)]), &[0, 1], Device::Cpu);
     let options = (Kind::Float, Device::Cpu);
     let mut x = Tensor::ones([11, 1], options);
-    for planned in plan(pattern(&g), options, 3, 7) {
+    for planned in plan(pattern(&g), options, &[Among::Neighbours; 3], 7) {
         x = planned.s.reduce(&x);
         let Some(Adjacency::Sparse(coarser)) = &planned.adj else { panic!("a plan fixes the edges") };
         assert_eq!(x.size()[0], coarser.pattern.nodes());
@@ -106,4 +107,22 @@ fn a_graph_without_nodes_keeps_its_place() {
     let g = collate(&data(vec![empty, one]), &[0, 1, 0], Device::Cpu);
     assert_eq!(g.segments().ptr(), [0, 0, 1, 1]);
     assert_eq!((g.graphs(), g.x.size()), (3, vec![1, 2]));
+}
+
+/// Attributes stand in the order of the batch's edges, whatever the order of the samples.
+#[test]
+fn attributes_follow_their_sample() {
+    let sample = |edges: &[(u32, u32)], first: f32| {
+        let topology = TopologyBuf::from_undirected(3, edges.iter().copied()).unwrap();
+        let attr = Array2::from_shape_fn((2 * edges.len(), 2), |(e, d)| first + 10.0 * e as f32 + d as f32);
+        Sample::new(topology, Array2::zeros((3, 1)), Target::Class(0)).unwrap().with_edge_attr(attr).unwrap()
+    };
+    let data = data(vec![sample(&[(0, 1), (1, 2)], 100.0), sample(&[(0, 2)], 500.0)]);
+    assert_eq!(data.info().edge_features, 2);
+    let g = collate(&data, &[1, 0, 1], Device::Cpu);
+    let Adjacency::Sparse(adj) = &g.adj else { panic!("collation gives a sparse level") };
+    let attr = adj.attr.as_ref().unwrap();
+    assert_eq!((attr.size(), attr.kind()), (vec![8, 2], Kind::Float));
+    let first = Vec::<f32>::try_from(attr.select(1, 0).contiguous()).unwrap();
+    assert_eq!(first, [500.0, 510.0, 100.0, 110.0, 120.0, 130.0, 500.0, 510.0]);
 }

@@ -3,7 +3,7 @@
 use coarsen_graph::Dataset;
 use coarsen_model::Needs;
 use coarsen_pool::PlanSpec;
-use coarsen_tensor::{Adjacency, Layout, Level, collate, matching};
+use coarsen_tensor::{Adjacency, Among, Layout, Level, collate, matching};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -74,9 +74,16 @@ pub(crate) fn level(
         };
     }
     // A plan speaks of the levels in order, so it ends before the first one that is not made on the host.
-    let depth = needs.plans.iter().take_while(|plan| **plan == PlanSpec::Graclus).count();
+    let among = |plan: &PlanSpec| match plan {
+        PlanSpec::Graclus => Some(Among::Neighbours),
+        PlanSpec::Complement => Some(Among::Strangers),
+        _ => None,
+    };
+    let among: Vec<Among> = needs.plans.iter().map_while(among).collect();
     let plan = match &level.adj {
-        Adjacency::Sparse(s) if depth > 0 => matching::plan(&s.pattern, level.options(), depth, cluster),
+        Adjacency::Sparse(s) if !among.is_empty() => {
+            matching::plan(&s.pattern, level.options(), &among, cluster)
+        }
         _ => Vec::new(),
     };
     level.with_plan(plan)

@@ -5,7 +5,7 @@ mod shape;
 use coarsen_nn::{Ctx, Dims, Params};
 use coarsen_pool::{Invariance, Pool, Scores};
 use coarsen_tensor::{Adjacency, Assignment, Level};
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use crate::block::blocks;
 use crate::case::{Direction, cases};
@@ -45,6 +45,7 @@ impl Subject for dyn Pool {
             nodes: of_nodes,
             blocks: blocks(&pooled.level, &selection.s, &sizes),
             counted: Some(Counted { nodes: sizes.iter().map(|&n| i64::from(n)).sum(), edges: edges(&g) }),
+            tied: self.scores() == Scores::Nodes && tied(&rows(&g, &pooled.score.unsqueeze(-1)), &sizes),
             zeros,
             losses: pooled.selection.losses,
             ..Seen::default()
@@ -54,6 +55,20 @@ impl Subject for dyn Pool {
     fn malformed(&self, g: &Level, dims: &Dims, ctx: Ctx) -> Result<(), String> {
         shape::malformed(self, g, dims, ctx)
     }
+}
+
+/// Whether two rows of a graph are one score, up to rounding.
+fn tied(score: &Tensor, sizes: &[u32]) -> bool {
+    const ROUNDING: f64 = 1e-9;
+    let score = Vec::<f64>::try_from(score.detach().to_kind(Kind::Double).reshape(-1)).expect("real scores");
+    let mut rest = score.as_slice();
+    sizes.iter().any(|&n| {
+        let (graph, others) = rest.split_at(n as usize);
+        rest = others;
+        let mut graph = graph.to_vec();
+        graph.sort_by(f64::total_cmp);
+        graph.windows(2).any(|pair| pair[1] - pair[0] < ROUNDING)
+    })
 }
 
 fn edges(g: &Level) -> i64 {
@@ -80,7 +95,8 @@ const LAWS: &[Law<dyn Pool>] = &[
 /// `invariant`, `batch_independent`, `padding_inert`, `layouts_agree`, `every_parameter_learns`.
 ///
 /// What `invariance` says is taken at its word: a seeded operator is not held to `invariant`; of a broken law a counterexample is
-/// looked for, and finding none is an error as well. Features never tie inside a graph.
+/// looked for, and finding none is an error as well. Features never tie inside a graph; where the scores of two nodes do, `invariant` asks
+/// nothing of the batch.
 ///
 /// A law that the operator does not promise is left out by name, [`Laws::without`]: `layouts_agree` where the two layouts mean
 /// different things, `every_parameter_learns` under a random control, whose operator has parameters that decide nothing.

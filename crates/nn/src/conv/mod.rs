@@ -2,22 +2,38 @@
 //!
 //! | module | holds |
 //! | --- | --- |
+//! | `averaging` | [`Averaging`]: what a mean does with edge weights |
 //! | `dgcnn` | [`Dgcnn`]: mean over node and neighbours, the bias too (Zhang et al.) |
+//! | `ecc` | [`Ecc`]: a matrix for each edge, made of its attributes (Simonovsky and Komodakis) |
 //! | `gat` | [`Gat`]: attention (Veličković et al.) |
 //! | `gcn` | [`Gcn`]: symmetric normalisation (Kipf and Welling) |
 //! | `gin` | [`Gin`]: sum and MLP (Xu et al.) |
-//! | `sage` | [`Sage`]: mean of the neighbours (Hamilton et al.) |
+//! | `graph_conv` | [`GraphConv`]: sum, mean or maximum, and the node itself (Morris et al.) |
+//! | `le_conv` | [`LeConv`]: a node against its neighbours (Ranjan et al.) |
+//! | `raw` | [`Raw`]: sum of the neighbours, rows of length 1 (the code of Ying et al.) |
+//! | `s2v` | [`S2v`]: structure2vec, mean field (Dai et al.) |
+//! | `s2v_loopy` | [`S2vLoopy`]: structure2vec, loopy belief propagation (Dai et al.) |
+//! | `sage`, `sage_max`, `sage_lstm` | [`Sage`], [`SageMax`], [`SageLstm`]: mean, maximum, LSTM (Hamilton et al.) |
 
+mod averaging;
 mod dgcnn;
+mod ecc;
 mod gat;
 mod gcn;
 mod gin;
+mod graph_conv;
+mod le_conv;
+mod raw;
+mod s2v;
+mod s2v_loopy;
 mod sage;
+mod sage_lstm;
+mod sage_max;
 
 use std::cmp::Ordering;
 use std::fmt::Debug;
 
-use coarsen_tensor::{Adjacency, Level, Loops};
+use coarsen_tensor::{Adjacency, Layout, Level, Loops, Sparse};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -25,11 +41,23 @@ use crate::activation::Activation;
 use crate::ctx::Ctx;
 use crate::linear::Linear;
 
+pub use averaging::Averaging;
 pub use dgcnn::{Dgcnn, DgcnnConfig};
+pub use ecc::{Ecc, EccConfig};
 pub use gat::{Gat, GatConfig, HeadMerge};
 pub use gcn::{Gcn, GcnConfig};
 pub use gin::{Eps, Gin, GinConfig};
-pub use sage::{Averaging, Sage, SageConfig};
+pub use graph_conv::{Aggregation, GraphConv, GraphConvConfig};
+pub use le_conv::{Form, LeConv, LeConvConfig};
+pub use raw::{Raw, RawConfig};
+pub use s2v::{S2v, S2vConfig};
+pub use s2v_loopy::{S2vLoopy, S2vLoopyConfig};
+pub use sage::{Sage, SageConfig};
+pub use sage_lstm::{SageLstm, SageLstmConfig};
+pub use sage_max::{SageMax, SageMaxConfig};
+
+/// The Euclidean norm up to which a row counts as 0.
+const NORM_FLOOR: f64 = 1e-12;
 
 /// A layer from a level to new node features.
 ///
@@ -103,13 +131,39 @@ fn sending(x: &Tensor, outputs: i64) -> Ordering {
     (passes * width).cmp(&(2 * outputs))
 }
 
+/// Every row divided by its Euclidean norm. A row up to [`NORM_FLOOR`] becomes 0 and has no gradient, which would be 10¹² times
+/// that of its unit row.
+fn unit_rows(y: &Tensor) -> Tensor {
+    let norm = y.norm_scalaropt_dim(2, [-1_i64].as_slice(), true);
+    y / norm.masked_fill(&norm.le(NORM_FLOOR), f64::INFINITY)
+}
+
+/// The edges and their attributes, `[E, D]`; dense levels and pooled ones have none.
+fn attributes(g: &Level) -> Option<(&Sparse, &Tensor)> {
+    match &g.adj {
+        Adjacency::Sparse(adj) => adj.attr.as_ref().map(|attr| (adj, attr)),
+        Adjacency::Dense(_) => None,
+    }
+}
+
+/// What a layer that walks edges gives, on a level of either layout.
+fn on_edges(g: &Level, layer: &dyn Fn(&Level, &Sparse) -> Tensor) -> Tensor {
+    match &g.adj {
+        Adjacency::Sparse(adj) => layer(g, adj),
+        Adjacency::Dense(squares) => {
+            let sparse = g.to_layout(Layout::Sparse);
+            sparse.with_x(on_edges(&sparse, layer)).padded(squares.a.size()[1]).x
+        }
+    }
+}
+
 /// A level small enough to work out a layer on paper.
 #[cfg(test)]
 mod by_hand {
     use std::sync::Arc;
 
     use coarsen_sparse::Csr;
-    use coarsen_tensor::{Layout, Pattern, Segments, Sparse};
+    use coarsen_tensor::{Pattern, Segments};
     use tch::{Device, Kind, nn::VarStore, no_grad};
 
     use super::*;
@@ -121,6 +175,16 @@ mod by_hand {
         let weight = Tensor::from_slice(&[weight, weight]);
         let adj = Sparse::new(Arc::new(pattern), Some(weight), (Kind::Double, Device::Cpu));
         Level::new(Tensor::from_slice2(&[[1.0_f64], [3.0], [5.0]]), Adjacency::Sparse(adj))
+    }
+
+    /// The same graphs with one attribute on each of the edges `1 → 0` and `0 → 1`.
+    pub(super) fn attributed(attr: &[f64; 2]) -> Level {
+        let mut level = pair_and_single(1.0);
+        if let Adjacency::Sparse(adj) = level.adj {
+            let attr = Tensor::from_slice(attr).unsqueeze(1);
+            level.adj = Adjacency::Sparse(Sparse::new(adj.pattern, None, adj.options).with_attr(Some(attr)));
+        }
+        level
     }
 
     /// The layer gives these values, in both layouts, and 0 in the padding.

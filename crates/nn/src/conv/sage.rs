@@ -1,10 +1,10 @@
 //! GraphSAGE with the mean of the neighbours.
 
-use coarsen_tensor::{Adjacency, Level, Norm};
+use coarsen_tensor::Level;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::{Conv, SelfLoops, propagate};
+use super::{Averaging, Conv, SelfLoops, propagate, unit_rows};
 use crate::activation::Activation;
 use crate::config::{Config, Semantics};
 use crate::ctx::Ctx;
@@ -12,9 +12,6 @@ use crate::dims::Dims;
 use crate::error::ConfigError;
 use crate::linear::Linear;
 use crate::params::Params;
-
-/// The least Euclidean norm that a row is divided by.
-const NORM_FLOOR: f64 = 1e-12;
 
 /// The configuration of a [`Sage`].
 ///
@@ -34,7 +31,7 @@ pub struct SageConfig {
     pub averaging: Averaging,
     /// What happens to self-loops; a new one weighs 1. `null` is what the semantics say: modern leaves them, 1.4 fills them in.
     pub loops: Option<SelfLoops>,
-    /// Whether each row of the output is divided by its Euclidean norm, clamped at 1e-12.
+    /// Whether each row of the output is divided by its Euclidean norm; up to a norm of 1e-12 it becomes 0.
     pub normalize: bool,
     /// Whether there is a bias.
     pub bias: bool,
@@ -50,21 +47,6 @@ impl Default for SageConfig {
             bias: true,
         }
     }
-}
-
-/// How a mean over neighbours treats edge weights. All agree on graphs whose edges weigh 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Averaging {
-    /// `Σ wᵢⱼ xⱼ / Σ wᵢⱼ`: the weighted mean, right for pooled graphs.
-    #[default]
-    Weighted,
-    /// `Σ wᵢⱼ xⱼ / max(Σ wᵢⱼ, 1)`: PyG's dense layers; not a mean where the weights sum to less than 1.
-    Floored,
-    /// `Σ wᵢⱼ xⱼ / |N(i)|`: PyG 1.4 on edges with weights.
-    Count,
-    /// `Σ xⱼ / |N(i)|`: weights are ignored.
-    Unweighted,
 }
 
 /// GraphSAGE with the mean aggregator: `x'ᵢ = W_l meanⱼ xⱼ + b + W_r xᵢ` (Hamilton et al. 2017, algorithm 1 with eq. 2).
@@ -133,26 +115,14 @@ impl Config for SageConfig {
     }
 }
 
-impl Sage {
-    /// The edges as a mean weighs them: rows of `A` divided by what [`Averaging`] says.
-    fn averaged(&self, g: &Level) -> Adjacency {
-        let adj = g.adj.with_self_loops(self.loops.with_weight(1.0));
-        match self.averaging {
-            Averaging::Weighted => adj.normalized(Norm::Row { floor: 0.0 }),
-            Averaging::Floored => adj.normalized(Norm::Row { floor: 1.0 }),
-            Averaging::Count => adj.scaled_rows(&adj.unweighted().degree().clamp_min(1.0).reciprocal()),
-            Averaging::Unweighted => adj.unweighted().normalized(Norm::Row { floor: 0.0 }),
-        }
-    }
-}
-
 impl Conv for Sage {
     fn forward(&self, g: &Level, ctx: Ctx) -> Tensor {
         self.activated(g, Activation::Identity, ctx)
     }
 
     fn activated(&self, g: &Level, act: Activation, _ctx: Ctx) -> Tensor {
-        let (adj, inner) = (self.averaged(g), if self.normalize { Activation::Identity } else { act });
+        let adj = self.averaging.of(&g.adj.with_self_loops(self.loops.with_weight(1.0)));
+        let inner = if self.normalize { Activation::Identity } else { act };
         let y = match &self.root {
             Some(root) => {
                 let Linear { weight, bias } = &self.neighbour;
@@ -167,11 +137,6 @@ impl Conv for Sage {
     fn out_features(&self) -> i64 {
         self.neighbour.out_features()
     }
-}
-
-/// Every row divided by its Euclidean norm.
-fn unit_rows(y: &Tensor) -> Tensor {
-    y / y.norm_scalaropt_dim(2, [-1_i64].as_slice(), true).clamp_min(NORM_FLOOR)
 }
 
 #[cfg(test)]

@@ -59,6 +59,10 @@ impl<'a> Settings<'a> {
         self.get(key).as_f64().unwrap_or_else(|| panic!("{}: `{key}` is no number", self.case))
     }
 
+    pub(crate) fn text(&mut self, key: &str) -> &'a str {
+        self.get(key).as_str().unwrap_or_else(|| panic!("{}: `{key}` is no text", self.case))
+    }
+
     /// Asserts a setting that has no counterpart here.
     pub(crate) fn is(&mut self, key: &str, want: &Value) {
         assert_eq!(self.get(key), want, "{}: `{key}`", self.case);
@@ -78,6 +82,11 @@ pub(crate) struct Recipe {
     pub(crate) act: Activation,
     /// A recorded parameter that has no counterpart here, since nothing depends on it: its gradient is 0.
     pub(crate) inert: Option<&'static str>,
+    /// How the recorded input is read.
+    pub(crate) graph: fn(&Case, Kind) -> Graph,
+    /// The output width, where it is not the setting `out`.
+    pub(crate) outputs: Option<i64>,
+    pub(crate) edge_features: i64,
     roles: Vec<(&'static str, &'static str)>,
     buffers: Vec<(&'static str, &'static str)>,
 }
@@ -90,6 +99,9 @@ impl Recipe {
             ctx: Ctx::eval(),
             act: Activation::Identity,
             inert: None,
+            graph: Graph::of,
+            outputs: None,
+            edge_features: 0,
             roles: roles.to_vec(),
             buffers: Vec::new(),
         }
@@ -105,6 +117,16 @@ impl Recipe {
         self
     }
 
+    pub(crate) fn with_outputs(mut self, outputs: i64) -> Self {
+        self.outputs = Some(outputs);
+        self
+    }
+
+    pub(crate) fn with_edge_features(mut self, edge_features: i64) -> Self {
+        self.edge_features = edge_features;
+        self
+    }
+
     pub(crate) fn without_influence(mut self, role: &'static str) -> Self {
         self.inert = Some(role);
         self
@@ -112,6 +134,11 @@ impl Recipe {
 
     pub(crate) fn ending_with(mut self, act: Activation) -> Self {
         self.act = act;
+        self
+    }
+
+    pub(crate) fn on(mut self, graph: fn(&Case, Kind) -> Graph) -> Self {
+        self.graph = graph;
         self
     }
 
@@ -154,8 +181,8 @@ fn copy(case: &Case, recorded: &str, variable: &Tensor) {
 pub(crate) struct Graph {
     pub(crate) level: Level,
     x: Tensor,
-    /// The name of the edges' tensor, and the tensor.
-    edges: Option<(&'static str, Tensor)>,
+    /// What is on the edges: the name in the file, and the tensor.
+    edges: Vec<(&'static str, Tensor)>,
 }
 
 impl Graph {
@@ -164,8 +191,13 @@ impl Graph {
         match try_set(case, "adj", kind) {
             Some(adj) => Self::dense(case, x, adj.set_requires_grad(true)),
             None if x.dim() == 3 => Self::slots(x),
-            None => Self::sparse(case, x),
+            None => Self::sparse(case, x, |edge| (edge[1], edge[0])),
         }
+    }
+
+    /// With the sources of recorded edges as the nodes that receive.
+    pub(crate) fn reversed(case: &Case, kind: Kind) -> Self {
+        Self::sparse(case, set(case, "x", kind).set_requires_grad(true), |edge| (edge[0], edge[1]))
     }
 
     /// The same in the dense layout.
@@ -178,18 +210,22 @@ impl Graph {
             .try_int("mask")
             .map(|mask| Tensor::try_from(&mask).expect("an array is a tensor").to_kind(x.kind()));
         let padded = Adjacency::Dense(Padded::new(adj.shallow_clone(), mask));
-        Self { level: Level::new(x.shallow_clone(), padded), x, edges: Some(("adj", adj)) }
+        Self { level: Level::new(x.shallow_clone(), padded), x, edges: vec![("adj", adj)] }
     }
 
     /// A padded batch without edges; every slot counts as a node.
     fn slots(x: Tensor) -> Self {
         let size = x.size();
         let a = Tensor::zeros([size[0], size[1], size[1]], (x.kind(), x.device()));
-        Self { level: Level::new(x.shallow_clone(), Adjacency::Dense(Padded::new(a, None))), x, edges: None }
+        Self {
+            level: Level::new(x.shallow_clone(), Adjacency::Dense(Padded::new(a, None))),
+            x,
+            edges: vec![],
+        }
     }
 
-    /// Edges stand in the file in any order, row 0 the source and row 1 the target: `A[target, source]`.
-    fn sparse(case: &Case, x: Tensor) -> Self {
+    /// Edges stand in the file in any order, row 0 the source and row 1 the target; `ends` gives receiver and sender.
+    fn sparse(case: &Case, x: Tensor, ends: fn(ArrayView1<i64>) -> (i64, i64)) -> Self {
         let ptr: Vec<u32> = case.int("ptr").iter().map(|&p| u32::try_from(p).expect("an offset")).collect();
         let graphs = Segments::new(ptr);
         let batch: Vec<i64> =
@@ -197,7 +233,10 @@ impl Graph {
         assert_eq!(batch, case.int("batch").into_raw_vec_and_offset().0, "{case}: `batch` and `ptr`");
 
         let edges = case.try_int("edge_index").map_or_else(Vec::new, |index| {
-            let column = |(at, edge): (usize, ArrayView1<i64>)| (edge[1], edge[0], at as i64);
+            let column = |(at, edge): (usize, ArrayView1<i64>)| {
+                let (receiver, sender) = ends(edge);
+                (receiver, sender, at as i64)
+            };
             let mut edges: Vec<_> = index
                 .axis_iter(Axis(1))
                 .map(|edge| edge.into_dimensionality().expect("a pair"))
@@ -209,28 +248,31 @@ impl Graph {
         });
         let nodes = graphs.rows();
         let mut row_ptr = vec![0_u32; nodes + 1];
-        for &(target, _, _) in &edges {
-            row_ptr[target as usize + 1] += 1;
+        for &(receiver, _, _) in &edges {
+            row_ptr[receiver as usize + 1] += 1;
         }
         for i in 0..nodes {
             row_ptr[i + 1] += row_ptr[i];
         }
-        let col = edges.iter().map(|&(_, source, _)| u32::try_from(source).expect("a node")).collect();
+        let col = edges.iter().map(|&(_, sender, _)| u32::try_from(sender).expect("a node")).collect();
         let csr = Csr::new(nodes, nodes, row_ptr, col).unwrap_or_else(|error| panic!("{case}: {error}"));
 
-        let weight = try_set(case, "edge_weight", x.kind()).map(|w| w.set_requires_grad(true));
+        let of_edges = |name| try_set(case, name, x.kind()).map(|values| values.set_requires_grad(true));
+        let (weight, attr) = (of_edges("edge_weight"), of_edges("edge_attr"));
         let order: Vec<i64> = edges.iter().map(|&(_, _, at)| at).collect();
-        let sorted = weight.as_ref().map(|w| w.index_select(0, &Tensor::from_slice(&order)));
-        let sparse =
-            Sparse::new(Arc::new(Pattern::new(csr, Arc::new(graphs))), sorted, (x.kind(), Device::Cpu));
+        let sorted =
+            |values: &Option<Tensor>| values.as_ref().map(|v| v.index_select(0, &Tensor::from_slice(&order)));
+        let pattern = Arc::new(Pattern::new(csr, Arc::new(graphs)));
+        let sparse = Sparse::new(pattern, sorted(&weight), (x.kind(), Device::Cpu)).with_attr(sorted(&attr));
         let level = Level::new(x.shallow_clone(), Adjacency::Sparse(sparse));
-        Self { level, x, edges: weight.map(|w| ("edge_weight", w)) }
+        let edges = [("edge_weight", weight), ("edge_attr", attr)];
+        Self { level, x, edges: edges.into_iter().filter_map(|(name, t)| Some((name, t?))).collect() }
     }
 
     /// Compares the gradients of everything that came in. Those of a dense adjacency are not recorded where they have a kink.
     pub(crate) fn compare_gradients(&self, case: &Case) {
         compare(case, "grad.x", &self.x.grad());
-        if let Some((name, edges)) = &self.edges {
+        for (name, edges) in &self.edges {
             let recorded = format!("grad.{name}");
             if case.names().any(|name| name == recorded) {
                 compare(case, &recorded, &edges.grad());

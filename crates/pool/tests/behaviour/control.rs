@@ -13,7 +13,7 @@ const CONTROLS: [&str; 4] = ["normal", "uniform", "bernoulli", "invariant"];
 
 #[test]
 fn a_control_starts_where_its_learned_twin_starts() {
-    for kind in ["diffpool", "diffpool-pyg", "top-k"] {
+    for kind in ["diffpool", "diffpool-pyg", "sagpool", "top-k"] {
         let (learned, _) = operator(&json!({"kind": kind}), Kind::Float);
         for control in CONTROLS {
             let (store, _pool) = operator(&json!({"kind": kind, "control": control}), Kind::Float);
@@ -51,7 +51,7 @@ fn the_decision_is_the_operators_and_the_losses_are_gone() {
 #[test]
 fn rows_go_by_position_in_both_layouts() {
     let g = batch(&[HOUSE, POINT, SQUARE], Kind::Double);
-    for kind in ["diffpool", "top-k"] {
+    for kind in ["diffpool", "sagpool", "top-k"] {
         let (_store, pool) = operator(&json!({"kind": kind, "control": "normal"}), Kind::Double);
         let score = pool.score(&g, Ctx::eval());
         close("the first four of two graphs", &score.narrow(0, 0, 4), &score.narrow(0, 6, 4), 0.0);

@@ -1,7 +1,7 @@
 //! Graclus: matchings drawn here, and plans of the loader.
 
 use coarsen_nn::Ctx;
-use coarsen_tensor::{Adjacency, Assignment, Level, matching};
+use coarsen_tensor::{Adjacency, Among, Assignment, Level, matching};
 use serde_json::json;
 use tch::{Kind, Tensor};
 
@@ -56,8 +56,8 @@ fn means_are_over_members() {
 fn a_plan_of_two_levels_is_used_level_by_level() {
     let g = batch(&[HOUSE, STAR], Kind::Double);
     let Adjacency::Sparse(a) = &g.adj else { unreachable!("batches are sparse") };
-    let plan = coarsen_tensor::matching::plan(&a.pattern, g.options(), 2, 7);
-    let first = matching(&a.pattern, 7);
+    let plan = coarsen_tensor::matching::plan(&a.pattern, g.options(), &[Among::Neighbours; 2], 7);
+    let first = matching(&a.pattern, Among::Neighbours, 7);
     let (_store, pool) = operator(&json!({"kind": "graclus"}), Kind::Double);
 
     let once = pool.pool(&g.with_x(g.x.shallow_clone()).with_plan(plan), Ctx::train(99));

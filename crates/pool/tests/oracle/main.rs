@@ -1,6 +1,7 @@
 //! The operators and their losses against recorded numbers of reference implementations: values and all recorded gradients, in
 //! double precision at the tolerance of the case and in single precision at 1e-4.
 
+mod asap;
 mod cluster_max;
 mod diff_pool;
 mod g_pool;
@@ -8,6 +9,7 @@ mod gmn;
 mod losses;
 mod mincut;
 mod record;
+mod sag;
 mod struct_pool;
 mod top_k;
 
@@ -34,6 +36,8 @@ const KNOWN: [(&str, &[&str]); 2] = [
     (
         "pool",
         &[
+            "asap",
+            "asap_official",
             "cluster_max",
             "diff_pool_dense",
             "g_pool",
@@ -41,6 +45,8 @@ const KNOWN: [(&str, &[&str]); 2] = [
             "gmn_mem",
             "mem_pool",
             "mincut_dense",
+            "sag",
+            "sag_pyg",
             "struct_pool",
             "top_k",
         ],

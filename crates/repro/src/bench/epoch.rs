@@ -37,7 +37,7 @@ Examples:
 An epoch is clean if other programs used less than 0.12 cores while it ran (0.6 with one thread). The figures
 are medians of the clean epochs, or of the three fastest where fewer than three were clean.")]
 pub(crate) struct Args {
-    /// The network: gcn, sage, gin, set2set, sortpool, topk, graclus or diffpool
+    /// The network: gcn, sage, gat, gin, set2set, sortpool, topk, sagpool, asap, graclus, mincut or diffpool
     #[arg(long, value_name = "NAME")]
     model: String,
     /// The data set

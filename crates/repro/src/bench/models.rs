@@ -104,6 +104,9 @@ mod tests {
         assert_eq!(parameters("gin"), mlp(f) + 4 * mlp(h) + head(h));
         let last = linear(2 * h, h) + linear(h, h / 2) + linear(h / 2, c);
         assert_eq!(parameters("topk"), gcn + 3 * h + last);
+        assert_eq!(parameters("sagpool"), gcn + 3 * linear(h, 1) + last);
+        let asap = linear(h, h) + linear(2 * h, 1) + 2 * linear(h, 1) + h;
+        assert_eq!(parameters("asap"), gcn + 3 * asap + last);
         assert_eq!(parameters("graclus"), gcn + head(h));
         assert_eq!(parameters("set2set"), gcn + 4 * h * (3 * h + 2) + linear(h, h) + h * h + linear(h, c));
     }
@@ -123,9 +126,7 @@ mod tests {
     fn an_unknown_network_lists_the_known_ones() {
         let message = preset("gnc", "DD", 64).expect_err("refused").to_string();
         assert!(
-            message.contains(
-                "`gnc`; known are diffpool, gat, gcn, gin, graclus, mincut, sage, set2set, sortpool, topk"
-            ),
+            message.contains("`gnc`; known are asap, diffpool, gat, gcn, gin, graclus, mincut, sage, sagpool, set2set, sortpool, topk"),
             "{message}"
         );
     }

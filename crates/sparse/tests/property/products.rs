@@ -7,7 +7,7 @@ use crate::support::{
 use coarsen_sparse::segment::NO_ROW;
 use coarsen_sparse::spgemm::multiply;
 use coarsen_sparse::{
-    Pattern, Product, Serial, row_sums, sddmm, spmm, spmm_max, spmm_max_backward, spmm_mean,
+    Pattern, Product, Serial, row_sums, sddmm, spmm, spmm_max, spmm_max_backward, spmm_max_values, spmm_mean,
     spmm_mean_backward, spmm_transposed,
 };
 use ndarray::Axis;
@@ -91,24 +91,39 @@ proptest! {
     #[test]
     fn spmm_max_takes_the_first_largest_and_its_gradient_goes_there((a, x, g, width) in operands()) {
         let (rows, pattern) = (a.csr.rows(), Pattern::new(a.csr.clone()));
-        let (mut from, mut dx) = (vec![NO_ROW; rows * width], vec![0.0; x.len()]);
-        let want: Vec<f64> = (0..rows * width)
-            .map(|place| {
-                let (row, column) = (place / width, place % width);
-                let at = |col: u32| x[col as usize * width + column];
-                let best = a.csr.row(row).iter().copied().reduce(|best, col| if at(col) > at(best) { col } else { best });
-                if let Some(best) = best {
-                    from[place] = best;
-                    dx[best as usize * width + column] += g[place];
-                }
-                best.map_or(0.0, at)
-            })
-            .collect();
-        let mut argmax = vec![7; from.len()];
-        let y = run(want.len(), |exec, y| spmm_max(exec, &a.csr, &x, width, y, &mut vec![7; from.len()]));
-        spmm_max(&Serial, &a.csr, &x, width, &mut vec![0.0; want.len()], &mut argmax);
-        prop_assert_eq!((y, &argmax), (want, &from));
-        assert_close(&run(dx.len(), |exec, out| spmm_max_backward(exec, &pattern, &g, &argmax, width, out)), dx, TIGHT);
+        for values in [None, Some(&a.values[..])] {
+            let value = |edge: usize| values.map_or(1.0, |values| values[edge]);
+            let (mut from, mut dx) = (vec![NO_ROW; rows * width], vec![0.0; x.len()]);
+            let mut dvalues = vec![0.0; a.csr.nnz()];
+            let want: Vec<f64> = (0..rows * width)
+                .map(|place| {
+                    let (row, column) = (place / width, place % width);
+                    let at = |(edge, col): (usize, u32)| value(edge) * x[col as usize * width + column];
+                    let edges = a.csr.range(row).zip(a.csr.row(row).iter().copied());
+                    let best = edges.reduce(|best, edge| if at(edge) > at(best) { edge } else { best });
+                    if let Some((edge, col)) = best {
+                        from[place] = col;
+                        dx[col as usize * width + column] += value(edge) * g[place];
+                        dvalues[edge] += g[place] * x[col as usize * width + column];
+                    }
+                    best.map_or(0.0, at)
+                })
+                .collect();
+            let mut argmax = vec![7; from.len()];
+            let y = run(want.len(), |exec, y| {
+                spmm_max(exec, &a.csr, values, &x, width, y, &mut vec![7; from.len()]);
+            });
+            spmm_max(&Serial, &a.csr, values, &x, width, &mut vec![0.0; want.len()], &mut argmax);
+            prop_assert_eq!((y, &argmax), (want, &from));
+            let got = run(dx.len(), |exec, out| {
+                spmm_max_backward(exec, &pattern, values, &g, &argmax, width, out);
+            });
+            assert_close(&got, dx, TIGHT);
+            let got = run(dvalues.len(), |exec, out| {
+                spmm_max_values(exec, &a.csr, &g, &argmax, &x, width, out);
+            });
+            assert_close(&got, dvalues, TIGHT);
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use coarsen_graph::{DataDir, FeatureRule};
 use coarsen_tensor::top_k::top_k;
-use coarsen_tensor::{Adjacency, Assignment, Pattern, collate, matching, segment};
+use coarsen_tensor::{Adjacency, Among, Assignment, Pattern, collate, matching, segment};
 use tch::{Device, no_grad};
 
 use crate::bench::ops::products::{WIDTH, normal_numbers};
@@ -46,8 +46,10 @@ pub(super) fn graph(runner: &mut Runner, folder: &Path, datasets: &[String]) -> 
             let s = Assignment::kept(&kept, None, &level);
             drop(no_grad(|| level.adj.coarsen(&s)));
         })?;
-        runner.time(GROUP, &name("graclus matching"), nothing, || drop(matching(pattern, 1)))?;
-        let cluster = matching(pattern, 1);
+        runner.time(GROUP, &name("graclus matching"), nothing, || {
+            drop(matching(pattern, Among::Neighbours, 1));
+        })?;
+        let cluster = matching(pattern, Among::Neighbours, 1);
         runner.time(GROUP, &name("max pool by clusters f"), nothing, || {
             no_grad(|| {
                 let s = Assignment::clusters(&cluster, &level);

@@ -1,0 +1,69 @@
+//! `SAGPool` against the released code and PyG's `SAGPooling`.
+
+use coarsen_fixture::{Case, assert_equal};
+use coarsen_nn::{Ctx, Dims, Params};
+use coarsen_tensor::Assignment;
+use serde_json::{Value, json};
+use tch::{Device, Kind, Tensor, nn::VarStore, no_grad};
+
+use crate::each;
+use crate::record::{Objective, compare_edges, integers, stacked, to_tensor};
+
+#[test]
+fn agrees_with_the_released_code() {
+    let inputs = ["x", "edge_index", "edge_weight", "ptr", "batch", "param.weight", "param.bias"];
+    each("pool", "sag", &["in", "ratio"], &inputs, |case, kind| check(case, kind, "official", &GCN));
+}
+
+#[test]
+fn agrees_with_pyg() {
+    let inputs =
+        ["x", "edge_index", "edge_weight", "ptr", "batch", "param.weight", "param.bias", "param.select"];
+    each("pool", "sag_pyg", &["in", "ratio", "gnn"], &inputs, |case, kind| match &case.config["gnn"] {
+        Value::String(gnn) if gnn == "gcn" => check(case, kind, "pyg", &[GCN.as_slice(), &[SELECT]].concat()),
+        other => panic!("{case}: no score network {other}"),
+    });
+}
+
+/// Names of the recorded parameters and ours.
+const GCN: [(&str, &str); 2] = [("weight", "score.weight"), ("bias", "score.bias")];
+const SELECT: (&str, &str) = ("select", "select");
+
+fn check(case: &Case, kind: Kind, form: &str, names: &[(&str, &str)]) {
+    let g = stacked(case, kind);
+    let mut store = VarStore::new(Device::Cpu);
+    store.set_kind(kind);
+    let config = json!({"kind": "sagpool", "keep": {"ratio": case.config["ratio"]}, "form": form});
+    let dims = Dims::new(case.config["in"].as_i64().expect("a width"), 1);
+    let pool = coarsen_pool::pool(&config, &Params::new(&store.root(), 0), &dims).expect("a configuration");
+    let mut variables = store.variables();
+    let parameters: Vec<(String, Tensor)> = names
+        .iter()
+        .map(|(theirs, ours)| {
+            let value = variables.remove(*ours).unwrap_or_else(|| panic!("{case}: no parameter {ours}"));
+            let name = format!("param.{theirs}");
+            no_grad(|| value.shallow_clone().copy_(&to_tensor(&case.real(&name), kind)));
+            (name, value)
+        })
+        .collect();
+    assert!(variables.is_empty(), "{case}: every parameter is recorded");
+
+    let pooled = pool.pool(&g.level, Ctx::eval());
+    let Assignment::Entries(s) = &pooled.selection.s else { panic!("{case}: entries") };
+    let (node, new) = (s.relation.row(Device::Cpu), s.relation.col(Device::Cpu));
+    let by_new = |values: &Tensor| values.zeros_like().index_copy(0, &new, values);
+    assert_equal(case, "out.perm", integers(&by_new(&node)).view(), case.int("out.perm").view());
+
+    let mut objective = Objective::default();
+    objective.output(case, "x", &pooled.level.x);
+    objective.output(case, "score", &by_new(s.weight.as_ref().expect("a gate")));
+    match (compare_edges(case, &pooled.level), &g.weight) {
+        (Some(weight), Some(_)) => objective.output(case, "edge_weight", &weight),
+        (weight, None) => assert!(weight.is_none(), "{case}: unit weights stay so"),
+        (None, Some(_)) => panic!("{case}: the weights are lost"),
+    }
+    let mut leaves = vec![("x", &g.x)];
+    leaves.extend(parameters.iter().map(|(name, value)| (name.as_str(), value)));
+    leaves.extend(g.weight.as_ref().map(|w| ("edge_weight", w)));
+    objective.gradients(case, &leaves);
+}
