@@ -42,17 +42,30 @@ fn every_variant() {
 
 #[test]
 fn hierarchies_read_behind_convolutions() {
-    let over = |pool| json!({"kind": "hierarchical", "pool": pool, "levels": 2, "hidden": 6, "post": 2});
-    obey(POOLS.iter().map(|spec| (over(small(spec.name)), spec.invariance)), &laws());
+    let over =
+        |pool: Value| json!({"kind": "hierarchical", "pool": pool, "levels": 2, "hidden": 6, "post": 2});
+    hierarchies(over);
 }
 
 #[test]
 fn hierarchies_read_at_the_poolings() {
-    let over = |pool| {
+    let over = |pool: Value| {
         json!({"kind": "hierarchical", "pool": pool, "levels": 2, "hidden": 6, "post": 1, "conv": {"kind": "gcn"},
                "read": "pools", "merge": "last"})
     };
-    obey(POOLS.iter().map(|spec| (over(small(spec.name)), spec.invariance)), &laws());
+    hierarchies(over);
+}
+
+/// Its score of a node's neighbourhood is the same for every node of a complete graph, and which of equal nodes stay depends on
+/// their order. A network does not show its scores, so that such cases cannot be left out here as they are by the laws of poolings.
+const TIES: &str = "sagpool";
+
+/// A network `over` each row of `POOLS`.
+fn hierarchies(over: impl Fn(Value) -> Value) {
+    for spec in POOLS {
+        let laws = if spec.name == TIES { laws().without("invariant") } else { laws() };
+        obey([(over(small(spec.name)), spec.invariance)], &laws);
+    }
 }
 
 /// The row with few hidden features where it has any.

@@ -187,7 +187,7 @@ pub static READOUTS: &[ReadoutSpec] = &[
 /// assert_eq!(layer.out_features(), 64);
 ///
 /// let message = conv(&json!({"kind": "gta"}), &params, &Dims::new(7, 64)).unwrap_err().to_string();
-/// assert!(message.starts_with("unknown convolution `gta`; known are dgcnn, gat, gcn, "));
+/// assert!(message.starts_with("unknown convolution `gta`; known are dgcnn, "));
 /// # Ok::<(), coarsen_nn::ConfigError>(())
 /// ```
 pub fn conv(config: &Value, p: &Params, dims: &Dims) -> Result<Box<dyn Conv>, ConfigError> {

@@ -58,7 +58,7 @@ pub fn attend(pattern: &Arc<Pattern>, z: &Tensor, heads: &Heads<'_>) -> Tensor {
 /// The same of LibTorch's own operations.
 fn composed(pattern: &Pattern, z: &Tensor, heads: &Heads<'_>) -> Tensor {
     let (row, col) = (pattern.row(z.device()), pattern.col(z.device()));
-    let parts = z.view([z.size()[0], heads.to.size()[0], -1]);
+    let parts = z.view([z.size()[0], heads.to.size()[0], heads.to.size()[1]]);
     let share = |vector: &Tensor| (&parts * vector).sum_dim_intlist([-1_i64].as_slice(), false, z.kind());
     let score = share(heads.to).index_select(0, &row) + share(heads.from).index_select(0, &col);
     let score = score.where_self(&score.gt(0.0), &(&score * heads.slope));

@@ -142,11 +142,12 @@ impl<'a> Stepper<'a> {
     /// When there are none.
     pub fn score(&mut self, index: &[usize]) -> Result<Score, RunError> {
         let (trained, task, cluster) = (self.trained, self.task, self.learner.streams.cluster_eval());
-        let passed = self.passes(index, None, cluster, |_, pass| {
-            from_fn(|| pass((Objective::Joint, Ctx::eval()), &mut Parts::default()))
-                .collect::<Result<Vec<_>, _>>()
-        })?;
-        trained.score(task, passed.into_iter().flatten().map(|part| (part.predictions, part.targets)))
+        // The loss is made where the parts are: threads of LibTorch that made it would keep a core for milliseconds after.
+        self.passes(index, None, cluster, |_, pass| {
+            let passed: Vec<_> = from_fn(|| pass((Objective::Joint, Ctx::eval()), &mut Parts::default()))
+                .collect::<Result<_, _>>()?;
+            trained.score(task, passed.into_iter().flatten().map(|part| (part.predictions, part.targets)))
+        })
     }
 
     /// Lets `run` pass the samples of `index` batch by batch, in the order of `shuffle`.

@@ -134,7 +134,7 @@ impl Gat {
     /// `Σⱼ αʰᵢⱼ zʰⱼ` of all heads, `[B, N, H d]`, on a dense level.
     fn dense(&self, p: &Padded, z: &Tensor, ctx: Ctx) -> Tensor {
         let [batch, nodes] = [p.a.size()[0], p.a.size()[1]];
-        let parts = z.view([batch, nodes, self.config.heads, -1]);
+        let parts = z.view([batch, nodes, self.config.heads, self.att_dst.size()[1]]);
         let share = |vector: &Tensor| (&parts * vector).sum_dim_intlist([-1_i64].as_slice(), false, z.kind());
         let score = share(&self.att_dst).unsqueeze(2) + share(&self.att_src).unsqueeze(1);
         let nowhere = p.a.eq(0.0).unsqueeze(-1);
