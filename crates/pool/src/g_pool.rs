@@ -1,10 +1,8 @@
-//! gPool and gUnpool of Graph U-Nets (Gao and Ji 2019), as their authors released them.
-
-use std::sync::Arc;
+//! gPool and gUnpool of Graph U-Nets (Gao and Ji 2019), as their authors released and as they printed them.
 
 use coarsen_nn::{Config, ConfigError, Ctx, Dims, Linear, Params, dropout};
 use coarsen_tensor::top_k::top_k;
-use coarsen_tensor::{Adjacency, Assignment, Layout, Level, Sparse};
+use coarsen_tensor::{Adjacency, Assignment, Layout, Level, Norm};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -18,11 +16,24 @@ pub const SPEC: PoolSpec = PoolSpec::of::<GPoolConfig>("Gao & Ji 2019, § 3.1 to
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Edges {
-    /// 1: a convolution behind scales them as it does its input's.
+    /// 1, loops included: a convolution behind scales them as it does its input's.
     #[default]
     Unit,
     /// Divided by the vector of row sums along the columns, as released: not symmetric.
     Columns,
+    /// As many as there are walks, without loops: the paper's `A²` of a graph with loops, and PyG's.
+    Walks,
+}
+
+/// How nodes are scored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scorer {
+    /// `X w + b`, as released.
+    #[default]
+    Linear,
+    /// `X p / ‖p‖`, as printed (eq. 2).
+    Projection,
 }
 
 /// Configuration of [`GPool`].
@@ -33,13 +44,15 @@ pub struct GPoolConfig {
     pub ratio: f64,
     /// Probability of dropping a feature before it is scored, in [0, 1).
     pub dropout: f64,
+    /// How nodes are scored.
+    pub scorer: Scorer,
     /// What the edges of the pooled graph weigh.
     pub edges: Edges,
 }
 
 impl Default for GPoolConfig {
     fn default() -> Self {
-        Self { ratio: 0.5, dropout: 0.0, edges: Edges::default() }
+        Self { ratio: 0.5, dropout: 0.0, scorer: Scorer::default(), edges: Edges::default() }
     }
 }
 
@@ -55,8 +68,12 @@ impl Config for GPoolConfig {
     }
 
     fn init(&self, p: &Params, dims: &Dims) -> GPool {
+        let features = dims.features;
         GPool {
-            linear: Linear::glorot(&p.sub("score"), dims.features, 1),
+            weights: match self.scorer {
+                Scorer::Linear => Weights::Linear(Linear::glorot(&p.sub("score"), features, 1)),
+                Scorer::Projection => Weights::Projection(p.fan_in("p", &[features], features)),
+            },
             ratio: self.ratio,
             dropout: self.dropout,
             edges: self.edges,
@@ -66,28 +83,42 @@ impl Config for GPoolConfig {
 
 /// Keeps the best nodes of each graph and joins those at most two steps apart.
 ///
-/// `y = dropout(X) w + b`, `gate = σ(y)`, `idx = top(gate)`, `X' = X[idx] ⊙ gate[idx]`, `B = [(A + I)² ≠ 0][idx, idx]`,
-/// `A' = B`, or
-/// `B diag(B 1)⁻¹` with [`Edges::Columns`]. [`lift`](Pool::lift) is gUnpool: the rows go back to `idx`, the others are zero.
+/// `y = dropout(X) w + b`, `gate = σ(y)`, `idx = top(gate)`, `X' = X[idx] ⊙ gate[idx]`, `B = [(A + I)² ≠ 0][idx, idx]`, and `A'` is `B`,
+/// `B diag(B 1)⁻¹` or `(A + I)²[idx, idx]` without its diagonal, by [`Edges`]. [`lift`](Pool::lift) is gUnpool: the rows go back to
+/// `idx`, the others are zero.
 ///
 /// Of `n` nodes `max(2, ⌊ratio · n⌋)` stay, all where `n < 2`; in the order of their graphs and, within a graph, of falling gate, where
 /// equal gates keep the order of the nodes.
 ///
+/// Parameters `score.weight` (`[1, F]`, Glorot) and `score.bias` (starts at 0), or `p` (`[F]`, U(±1/√F)).
+///
+/// # Shapes
+///
+/// `[N, F]` → `[K, F]`, `K` the sum of `max(2, ⌊ratio · n⌋)` over the graphs.
+///
 /// # Complexity
 ///
 /// Time `O(N F + N log N + Σ_{(i,k), i kept} d_k)`, memory `O(N + E')` for the `E'` edges of the pooled graphs. Weights of
-/// edges are not used.
+/// edges are used by [`Edges::Walks`] alone.
 ///
 /// # Paper and code
 ///
-/// The paper scores by `X p / ‖p‖` and keeps ⌊ratio · n⌋ nodes; this is the release. Its division by the vector of row sums runs along
-/// the columns. It squares graphs that have their loops already: loops that are missing are added here, so that an edge survives.
+/// The paper scores by `X p / ‖p‖` ([`Scorer::Projection`]), takes `A²` as a sum over walks ([`Edges::Walks`]) and scales it on both
+/// sides, which a convolution does here; the rest is the release, whose division by the vector of row sums runs along the columns. The
+/// release squares graphs that have their loops already: loops that are missing are added here, so that an edge survives. PyG's U-Net has
+/// another operator, Top-k with [`Reach::Two`](crate::Reach).
 #[derive(Debug)]
 pub struct GPool {
-    linear: Linear,
+    weights: Weights,
     ratio: f64,
     dropout: f64,
     edges: Edges,
+}
+
+#[derive(Debug)]
+enum Weights {
+    Linear(Linear),
+    Projection(Tensor),
 }
 
 impl GPool {
@@ -106,7 +137,11 @@ impl Pool for GPool {
     }
 
     fn score(&self, g: &Level, ctx: Ctx) -> Tensor {
-        self.linear.forward(&dropout(&g.x, self.dropout, ctx)).squeeze_dim(-1)
+        let x = dropout(&g.x, self.dropout, ctx);
+        match &self.weights {
+            Weights::Linear(linear) => linear.forward(&x).squeeze_dim(-1),
+            Weights::Projection(p) => x.mv(p) / p.norm(), // eq. 2
+        }
     }
 
     fn select(&self, g: &Level, y: &Tensor, _: Ctx) -> Selection {
@@ -116,21 +151,22 @@ impl Pool for GPool {
     }
 
     fn coarsened(&self, dims: &Dims) -> Dims {
-        dims.with_sizes(dims.sizes.iter().map(|&n| self.most(n as usize) as u32).collect::<Vec<_>>())
+        let sizes: Vec<u32> = dims.sizes.iter().map(|&n| self.most(n as usize) as u32).collect();
+        dims.with_edge_features(0).with_sizes(sizes)
     }
 
     fn connect(&self, g: &Level, sel: &Selection) -> Adjacency {
         let (Adjacency::Sparse(a), Assignment::Entries(s)) = (&g.adj, &sel.s) else {
             unreachable!("`pool` converts at the door")
         };
-        let near = a.within_two(s);
-        if self.edges == Edges::Unit {
-            return Adjacency::Sparse(near);
+        match self.edges {
+            Edges::Unit => Adjacency::Sparse(a.within_two(s)),
+            Edges::Columns => Adjacency::Sparse(a.within_two(s)).normalized(Norm::Column { floor: 0.0 }),
+            Edges::Walks => match sel.s.unweighted() {
+                Assignment::Entries(s) => Adjacency::Sparse(a.walks(&s)),
+                _ => unreachable!("entries stay entries"),
+            },
         }
-        let (pattern, options) = (Arc::clone(&near.pattern), near.options);
-        let scale = Adjacency::Sparse(near).degree().reciprocal(); // a node has its loop
-        let weight = scale.index_select(0, &pattern.col(options.1));
-        Adjacency::Sparse(Sparse::new(pattern, Some(weight), options))
     }
 
     /// Puts the rows back where they came from, without the gate (gUnpool).
@@ -141,7 +177,9 @@ impl Pool for GPool {
 
 #[cfg(test)]
 mod tests {
-    use coarsen_tensor::{Pattern, Segments};
+    use std::sync::Arc;
+
+    use coarsen_tensor::{Pattern, Segments, Sparse};
     use tch::{Device, Kind, nn::VarStore};
 
     use super::*;
@@ -160,8 +198,8 @@ mod tests {
         let store = VarStore::new(Device::Cpu);
         let config = GPoolConfig { edges: Edges::Columns, ..GPoolConfig::default() };
         let mut pool = config.init(&Params::new(&store.root(), 0), &Dims::new(1, 1));
-        pool.linear =
-            Linear { weight: Tensor::from_slice2(&[[1f64]]), bias: Some(Tensor::from_slice(&[0f64])) };
+        let bias = Some(Tensor::from_slice(&[0f64]));
+        pool.weights = Weights::Linear(Linear { weight: Tensor::from_slice2(&[[1f64]]), bias });
         let pooled = pool.pool(&path(), Ctx::eval());
         let sigmoid = |y: f64| 1.0 / (1.0 + (-y).exp());
         let x = Vec::<f64>::try_from(pooled.level.x.view(-1)).unwrap();
@@ -171,6 +209,20 @@ mod tests {
         assert!(a.a.equal(&(a.a.ones_like() * 0.5)));
         let lifted = pool.lift(&pooled.level.x, &pooled.selection);
         assert_eq!(Vec::<f64>::try_from(lifted.view(-1)).unwrap(), [0.0, x[0], 0.0, x[1]]);
+    }
+
+    #[test]
+    fn the_printed_form_by_hand() {
+        let store = VarStore::new(Device::Cpu);
+        let config =
+            GPoolConfig { edges: Edges::Walks, scorer: Scorer::Projection, ..GPoolConfig::default() };
+        let mut pool = config.init(&Params::new(&store.root(), 0), &Dims::new(1, 1));
+        pool.weights = Weights::Projection(Tensor::from_slice(&[3f64]));
+        let pooled = pool.pool(&path(), Ctx::eval());
+        assert_eq!(Vec::<f64>::try_from(&pooled.score).unwrap(), [-1.0, 2.0, 0.0, 1.0]);
+        // From 1 to 3 there is one walk, over 2.
+        let Adjacency::Dense(a) = pooled.level.to_layout(Layout::Dense).adj else { panic!("dense") };
+        assert_eq!(Vec::<f64>::try_from(a.a.view(-1)).unwrap(), [0.0, 1.0, 1.0, 0.0]);
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //! | --- | --- | --- | --- |
 //! | **S**elect | `S = select(score(A, X))` | [`Pool::score`] learns, [`Pool::select`] decides | every operator |
 //! | **R**educe | `X' = Sᵀ Z`, `Z = X` by default | [`Pool::reduce`] | Graclus (maximum) |
-//! | **C**onnect | `A' = Sᵀ A S` | [`Pool::connect`] | Top-k and SAGPool (unit `S`), gPool (`A²`), Graclus (pattern alone) |
+//! | **C**onnect | `A' = Sᵀ A S` | [`Pool::connect`] | Top-k and SAGPool (unit `S`), gPool (nodes two steps apart), Graclus (pattern alone) |
 //! | **L**ift | `X = S X'` | [`Pool::lift`] | Top-k, SAGPool and gPool (unit `S`) |
 //!
 //! | operator | takes → gives | score | select | auxiliary losses |
@@ -96,7 +96,7 @@ pub mod top_k;
 pub use asap::{Asap, AsapConfig, Fitness, NewLoops};
 pub use clusters::Clusters;
 pub use diffpool::{AssignWidth, DiffPool, DiffPoolConfig, Losses};
-pub use g_pool::{Edges, GPool, GPoolConfig};
+pub use g_pool::{Edges, GPool, GPoolConfig, Scorer};
 pub use gmn::{Gmn, GmnConfig, Kernel, Keys, MemPoolConfig, Memory};
 pub use graclus::{ComplementConfig, Graclus, GraclusConfig};
 pub use identity::{Identity, IdentityConfig};
@@ -108,4 +108,4 @@ pub use registry::{Invariance, Made, POOLS, PoolSpec, depth, fields, find, invar
 pub use sagpool::{Form, SagPool, SagPoolConfig};
 pub use stack::{Ending, Join, NormAt, Stack, StackConfig};
 pub use structpool::{StructPool, StructPoolConfig};
-pub use top_k::{TopK, TopKConfig};
+pub use top_k::{Reach, TopK, TopKConfig};
