@@ -1,6 +1,6 @@
 //! Every row of `MODELS` obeys the laws of networks, and so do hierarchical ones over every row of `POOLS`.
 
-use coarsen_laws::{Laws, config, model};
+use coarsen_laws::{Laws, Passes, config, model};
 use coarsen_model::MODELS;
 use coarsen_nn::{Dims, Params};
 use coarsen_pool::{Invariance, POOLS, invariance};
@@ -67,6 +67,26 @@ fn every_variant() {
         json!({"kind": "gin", "eps": {"learned": 0.0}, "layers": 3, "hidden": 6, "dropout": 0.0, "readout": {"kind": "mean"}}),
     ];
     obey(variants.map(|config| (config, Invariance::Exact)), &laws());
+}
+
+/// Over other operators and with other convolutions; the released network under a control and, in evaluation, with its dropout.
+#[test]
+fn u_nets() {
+    let over =
+        |pools: Value| json!({"kind": "graph-unet", "pools": pools, "hidden": 6, "activation": "tanh"});
+    let exact = [
+        (over(json!([{"kind": "g-pool"}, {"kind": "top-k"}])), Invariance::UpToTies),
+        (over(json!([{"kind": "graclus"}])), Invariance::Seeded),
+        (
+            json!({"kind": "graph-unet", "hidden": 6, "skip": "concat", "conv": {"kind": "graph-conv"}}),
+            Invariance::UpToTies,
+        ),
+    ];
+    obey(exact, &laws());
+    let dropping = json!({"kind": "g-unet-official", "hidden": 6, "ratios": [0.8, 0.5], "dropout": 0.3});
+    obey([(dropping, Invariance::UpToTies)], &Laws { passes: Passes::Evaluation, ..laws() });
+    let controlled = json!({"kind": "g-unet-official", "hidden": 6, "ratios": [0.5], "control": "normal"});
+    obey([(controlled, Invariance::Seeded)], &laws().without("every_parameter_learns"));
 }
 
 #[test]

@@ -5,7 +5,9 @@ use coarsen_pool::Invariance;
 use serde_json::Value;
 
 use crate::model::Model;
-use crate::{dgcnn, diffpool_official, flat, gin, hierarchical, patchy_san, three_wl};
+use crate::{
+    dgcnn, diffpool_official, flat, g_unet_official, gin, graph_unet, hierarchical, patchy_san, three_wl,
+};
 
 /// A network, or why its configuration is refused.
 pub type Made = Result<Box<dyn Model>, ConfigError>;
@@ -30,7 +32,9 @@ pub static MODELS: &[ModelSpec] = &[
     dgcnn::SPEC,
     diffpool_official::SPEC,
     flat::SPEC,
+    g_unet_official::SPEC,
     gin::SPEC,
+    graph_unet::SPEC,
     hierarchical::SPEC,
     patchy_san::SPEC,
     three_wl::SPEC,

@@ -55,9 +55,15 @@ fn networks() -> Vec<Value> {
         json!({"kind": "flat", "hidden": 6, "jump": "max"}),
         json!({"kind": "hierarchical", "hidden": 6, "join": "max", "pool": {"kind": "graclus"}}),
         json!({"kind": "flat", "hidden": 6, "jump": "per-layer", "conv": {"kind": "gcn"}, "norm": "none"}),
+        json!({"kind": "g-unet-official", "hidden": 6, "head": 5, "dropout": 0.3}),
+        json!({"kind": "g-unet-official", "hidden": 6, "ratios": [0.5], "control": "normal"}),
         json!({"kind": "gin", "hidden": 6}),
         json!({"kind": "patchy-san"}),
         json!({"kind": "patchy-san", "labelling": "degree", "fields": 12, "stride": 2, "size": 3, "activation": "identity", "dropout": 0.0}),
+        json!({"kind": "graph-unet", "hidden": 6, "out": 4, "dropout": 0.3}),
+        json!({"kind": "graph-unet", "hidden": 6, "skip": "concat", "conv": {"kind": "sage"},
+               "pools": [{"kind": "g-pool"}, {"kind": "graclus"}, {"kind": "asap"}]}),
+        json!({"kind": "graph-unet", "hidden": 6, "pools": [{"kind": "top-k", "control": "uniform"}]}),
         json!({"kind": "hierarchical", "hidden": 6, "levels": 3, "pre": 1, "post": 1, "read": "pools", "merge": "sum",
                "pool": {"kind": "top-k", "keep": {"ratio": 0.8}}}),
         json!({"kind": "hierarchical", "hidden": 6, "pre": 2, "post": 1, "read": "pools", "merge": "last",
@@ -125,14 +131,9 @@ fn every_parameter_of_the_default_network_learns() {
     // With one cluster a softmax learns nothing: a tenth of seven nodes is one.
     let hierarchical =
         json!({"kind": "hierarchical", "levels": 2, "pool": {"kind": "diffpool", "ratio": 0.5}});
-    for config in [
-        json!({"kind": "flat"}),
-        json!({"kind": "gin"}),
-        json!({"kind": "dgcnn"}),
-        json!({"kind": "three-wl"}),
-        json!({"kind": "patchy-san"}),
-        hierarchical,
-    ] {
+    let plain = ["flat", "gin", "dgcnn", "graph-unet", "g-unet-official", "patchy-san", "three-wl"]
+        .map(|kind| json!({"kind": kind}));
+    for config in plain.into_iter().chain([hierarchical]) {
         let (store, model) = make(&config);
         let output = model.forward(&rings(&[7, 5, 1, 4]), Ctx::train(1));
         let y = output.logits.or(output.graphs).expect("an answer");
@@ -172,6 +173,15 @@ fn plans_are_asked_for_as_far_as_they_reach() {
     assert_eq!(plans(json!([kron, graclus, top_k])), [rule, PlanSpec::Graclus]);
     let random = json!({"kind": "kron", "control": "normal"});
     assert_eq!(plans(json!([graclus, random, graclus])), [PlanSpec::Graclus]);
+}
+
+/// Nodes are answered in the order they came in, with the width asked for; a graph without nodes has an answer too.
+#[test]
+fn a_u_net_answers_for_nodes() {
+    let (_store, model) = make(&json!({"kind": "graph-unet", "hidden": 6, "out": 4}));
+    let output = model.forward(&rings(&[5, 0, 1]), Ctx::eval());
+    assert_eq!(output.nodes.expect("nodes").size(), [6, 4]);
+    assert_eq!(output.graphs.expect("graphs").size(), [3, model.out_features()]);
 }
 
 #[test]
@@ -229,6 +239,15 @@ fn refusals_name_what_is_wrong() {
             .contains("diffpool: `ratio` must be in (0, 1], got 2")
     );
     assert!(of(json!({"conv": {"kind": "sag"}})).starts_with("unknown convolution `sag`"));
+    let dense = refusal(&json!({"kind": "graph-unet", "pools": [{"kind": "diffpool"}]}));
+    assert!(
+        dense.starts_with("graph-unet: `pools` must be operators from sparse levels to sparse levels"),
+        "{dense}"
+    );
+    assert_eq!(
+        refusal(&json!({"kind": "g-unet-official", "ratios": [1.5]})),
+        "g-pool: `ratio` must be in (0, 1], got 1.5"
+    );
     assert_eq!(
         refusal(&json!({"kind": "gin", "layers": 1})),
         "gin: `layers` must be at least 2, the input being one, got 1"

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use crate::pool::Pool;
 use crate::random::{Control, Controlled};
 use crate::steps::{Preset, Steps};
-use crate::{asap, diffpool, diffpool_det, gmn, graclus, identity, kron, mincut, sagpool, structpool, top_k};
+use crate::{
+    asap, diffpool, diffpool_det, g_pool, gmn, graclus, identity, kron, mincut, sagpool, structpool, top_k,
+};
 
 /// What permuting the nodes of its input does to an operator, and which laws it is known to break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +106,7 @@ pub static POOLS: &[PoolSpec] = &[
     diffpool::SPEC,
     diffpool_det::SPEC,
     diffpool::PYG,
+    g_pool::SPEC,
     gmn::SPEC,
     graclus::SPEC,
     identity::SPEC,
