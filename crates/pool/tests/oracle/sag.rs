@@ -12,28 +12,41 @@ use crate::record::{Objective, compare_edges, integers, stacked, to_tensor};
 #[test]
 fn agrees_with_the_released_code() {
     let inputs = ["x", "edge_index", "edge_weight", "ptr", "batch", "param.weight", "param.bias"];
-    each("pool", "sag", &["in", "ratio"], &inputs, |case, kind| check(case, kind, "official", &GCN));
+    let gcn = json!({"kind": "gcn"});
+    each("pool", "sag", &["in", "ratio"], &inputs, |case, kind| check(case, kind, (&gcn, "official"), &GCN));
 }
 
 #[test]
 fn agrees_with_pyg() {
-    let inputs =
-        ["x", "edge_index", "edge_weight", "ptr", "batch", "param.weight", "param.bias", "param.select"];
-    each("pool", "sag_pyg", &["in", "ratio", "gnn"], &inputs, |case, kind| match &case.config["gnn"] {
-        Value::String(gnn) if gnn == "gcn" => check(case, kind, "pyg", &[GCN.as_slice(), &[SELECT]].concat()),
-        other => panic!("{case}: no score network {other}"),
+    let of_edges =
+        ["x", "edge_index", "edge_weight", "ptr", "batch", "param.select", "param.weight", "param.bias"];
+    let of_graph_conv = ["param.neighbour_weight", "param.neighbour_bias", "param.root_weight"];
+    let inputs = [&of_edges[..], &of_graph_conv].concat();
+    each("pool", "sag_pyg", &["in", "ratio", "gnn"], &inputs, |case, kind| {
+        let (conv, names) = match case.config["gnn"].as_str() {
+            Some("gcn") => ("gcn", &GCN[..]),
+            Some("graph_conv") => ("graph-conv", &GRAPH_CONV[..]),
+            other => panic!("{case}: no score network {other:?}"),
+        };
+        check(case, kind, (&json!({"kind": conv}), "pyg"), &[names, &[SELECT]].concat());
     });
 }
 
 /// Names of the recorded parameters and ours.
 const GCN: [(&str, &str); 2] = [("weight", "score.weight"), ("bias", "score.bias")];
+const GRAPH_CONV: [(&str, &str); 3] = [
+    ("neighbour_weight", "score.neighbour.weight"),
+    ("neighbour_bias", "score.neighbour.bias"),
+    ("root_weight", "score.root.weight"),
+];
 const SELECT: (&str, &str) = ("select", "select");
 
-fn check(case: &Case, kind: Kind, form: &str, names: &[(&str, &str)]) {
+fn check(case: &Case, kind: Kind, (conv, form): (&Value, &str), names: &[(&str, &str)]) {
     let g = stacked(case, kind);
     let mut store = VarStore::new(Device::Cpu);
     store.set_kind(kind);
-    let config = json!({"kind": "sagpool", "keep": {"ratio": case.config["ratio"]}, "form": form});
+    let config =
+        json!({"kind": "sagpool", "conv": conv, "keep": {"ratio": case.config["ratio"]}, "form": form});
     let dims = Dims::new(case.config["in"].as_i64().expect("a width"), 1);
     let pool = coarsen_pool::pool(&config, &Params::new(&store.root(), 0), &dims).expect("a configuration");
     let mut variables = store.variables();
