@@ -123,7 +123,7 @@ impl PatchySanConfig {
 ///
 /// The authors' code is not released. The paper breaks ties by nauty's canonical form and ranks by several labellings, an unofficial
 /// implementation by betweenness; the same has no activation behind the convolutions (`"activation": "identity"`), where the paper has ReLU.
-/// Receptive fields of edge attributes, which the paper allows, are not made. Both train with RMSProp.
+/// Receptive fields of edge attributes, which the paper allows, are not made. Both train with `RMSProp`.
 #[derive(Debug)]
 pub struct PatchySan {
     rule: FieldRule,

@@ -87,7 +87,7 @@ impl ThreeWlConfig {
 ///
 /// # Complexity
 ///
-/// With width `C`, time O(Σ_b (C n_b³ + C² n_b²)) and memory O(C Σ_b n_b²). Graphs of one size are one tensor `[B', C, n, n]` and
+/// With width `C`, time `O(Σ_b (C n_b³ + C² n_b²))` and memory `O(C Σ_b n_b²)`. Graphs of one size are one tensor `[B', C, n, n]` and
 /// nothing is padded: the network takes any batch, sorts it by size, and asks the loader for batches of one size, as the
 /// authors train.
 ///
@@ -207,7 +207,9 @@ mod tests {
     fn observed(model: &ThreeWl, store: &VarStore, t: &Tensor) -> Vec<Tensor> {
         let mut variables: Vec<_> = store.variables().into_iter().collect();
         variables.sort_by(|a, b| a.0.cmp(&b.0));
-        variables.iter_mut().for_each(|(_, variable)| variable.zero_grad());
+        for (_, variable) in &mut variables {
+            variable.zero_grad();
+        }
         let t = t.detach().copy().set_requires_grad(true);
         let y = model.logits(&t);
         (&y * Tensor::from_slice(&[1.0, -0.7, 0.4])).sum(None).backward();

@@ -152,10 +152,9 @@ impl Network {
             }
         }
         let mut number = vec![0; self.nodes()];
-        let mut nodes = 0;
-        for (number, _) in number.iter_mut().zip(kept).filter(|(_, kept)| **kept) {
+        let left = number.iter_mut().zip(kept).filter(|(_, kept)| **kept);
+        for (nodes, (number, _)) in (0..).zip(left) {
             *number = nodes;
-            nodes += 1;
         }
         let degrees: Vec<f64> = (0..self.nodes()).map(|i| self.degree(i)).collect();
         let scale = |i: usize, j: usize| match laplacian {

@@ -121,7 +121,7 @@ impl Part {
             if basis.len() == steps || norm <= f64::EPSILON * 16.0 * scale {
                 break norm;
             }
-            next.iter_mut().for_each(|x| *x /= norm);
+            divide(&mut next, norm);
             beside.push(norm);
             basis.push(next);
         };
@@ -131,7 +131,7 @@ impl Part {
             v.iter_mut().zip(q).for_each(|(x, q)| *x += w * q);
         }
         let norm = dot(&v, &v).sqrt();
-        v.iter_mut().for_each(|x| *x /= norm);
+        divide(&mut v, norm);
         (v, rest * weights[weights.len() - 1].abs() <= RESIDUAL * value)
     }
 }
@@ -141,8 +141,14 @@ fn start(n: usize) -> Vec<f64> {
     let mut v: Vec<f64> =
         (1..=n).map(|i| -0.5 - 0.5 * (i as f64 * 0.618_033_988_749_894_9).fract()).collect();
     let norm = dot(&v, &v).sqrt();
-    v.iter_mut().for_each(|x| *x /= norm);
+    divide(&mut v, norm);
     v
+}
+
+fn divide(v: &mut [f64], by: f64) {
+    for x in v {
+        *x /= by;
+    }
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
@@ -188,10 +194,12 @@ fn tridiagonal(diagonal: &[f64], beside: &[f64]) -> (f64, Vec<f64>) {
             v[i] = (v[i] - beside[i] * v[i + 1]) / factors[i];
         }
         let largest = v.iter().fold(0.0f64, |largest, x| largest.max(x.abs()));
-        v.iter_mut().for_each(|x| *x = x.abs() / largest);
+        for x in &mut v {
+            *x = x.abs() / largest;
+        }
     }
     let norm = dot(&v, &v).sqrt();
-    v.iter_mut().for_each(|x| *x /= norm);
+    divide(&mut v, norm);
     (high, v)
 }
 
