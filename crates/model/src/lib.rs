@@ -72,7 +72,7 @@ pub mod registry;
 pub mod three_wl;
 
 pub use dgcnn::{Dgcnn, DgcnnConfig};
-pub use diffpool_official::{DiffPoolOfficial, DiffPoolOfficialConfig, Link, SlotNorm};
+pub use diffpool_official::{DiffPoolOfficial, DiffPoolOfficialConfig, Link, SlotNorm, SlotRead};
 pub use flat::{Flat, FlatConfig, Jump};
 pub use gin::GinConfig;
 pub use hierarchical::{HierarchicalConfig, Merge, ReadAt};

@@ -220,6 +220,10 @@ fn refusals_name_what_is_wrong() {
     );
     assert!(of(json!({"conv": {"kind": "sag"}})).starts_with("unknown convolution `sag`"));
     assert_eq!(
+        refusal(&json!({"kind": "diffpool-official", "read": "set2set"})),
+        "diffpool-official: `read` must be max unless there is no pooling, got set2set"
+    );
+    assert_eq!(
         refusal(&json!({"kind": "gin", "layers": 1})),
         "gin: `layers` must be at least 2, the input being one, got 1"
     );
