@@ -87,7 +87,7 @@ impl ThreeWlConfig {
 ///
 /// # Complexity
 ///
-/// With width `C`, time O(Σ_b (C n_b³ + C² n_b²)) and memory O(C Σ_b n_b²). Graphs of one size are one tensor `[B', C, n, n]` and
+/// With width `C`, time `O(Σ_b (C n_b³ + C² n_b²))` and memory `O(C Σ_b n_b²)`. Graphs of one size are one tensor `[B', C, n, n]` and
 /// nothing is padded: the network takes any batch, sorts it by size, and asks the loader for batches of one size, as the
 /// authors train.
 ///

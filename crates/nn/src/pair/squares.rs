@@ -46,7 +46,7 @@ pub struct Squares {
 ///
 /// # Complexity
 ///
-/// Time and memory O(C · Σ_b n_b²).
+/// Time and memory `O(C Σ_b n_b²)`.
 ///
 /// # Examples
 ///
