@@ -207,7 +207,9 @@ mod tests {
     fn observed(model: &ThreeWl, store: &VarStore, t: &Tensor) -> Vec<Tensor> {
         let mut variables: Vec<_> = store.variables().into_iter().collect();
         variables.sort_by(|a, b| a.0.cmp(&b.0));
-        variables.iter_mut().for_each(|(_, variable)| variable.zero_grad());
+        for (_, variable) in &mut variables {
+            variable.zero_grad();
+        }
         let t = t.detach().copy().set_requires_grad(true);
         let y = model.logits(&t);
         (&y * Tensor::from_slice(&[1.0, -0.7, 0.4])).sum(None).backward();
