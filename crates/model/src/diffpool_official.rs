@@ -1,6 +1,9 @@
 //! `DiffPool` and its base network as released (Ying et al. 2018, the authors' repository), which differ from the paper.
+//!
+//! Length: one network with its published variants; the test of one needs its private stack.
 
-use coarsen_nn::{Activation, ConfigError, Ctx, Dims, Linear, Mlp, Params};
+use coarsen_nn::readout::{Set2SetOfficial, Set2SetOfficialConfig};
+use coarsen_nn::{Activation, Config, ConfigError, Ctx, Dims, Linear, Mlp, Params, Readout};
 use coarsen_pool::diffpool_loss::official_link;
 use coarsen_pool::{Invariance, Loss, Over, fields};
 use coarsen_tensor::{Adjacency, Layout, Level};
@@ -48,6 +51,17 @@ pub enum Link {
     On,
 }
 
+/// How a level becomes a vector.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SlotRead {
+    /// The largest value of each column, padding included.
+    #[default]
+    Max,
+    /// [`Set2SetOfficial`] over masked rows, for the base network: the release's `base-set2set`.
+    Set2set,
+}
+
 /// Configuration of [`DiffPoolOfficial`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -70,6 +84,8 @@ pub struct DiffPoolOfficialConfig {
     pub head: Vec<i64>,
     /// Statistics of slots.
     pub norm: SlotNorm,
+    /// What reads a level; the largest values unless there is no pooling.
+    pub read: SlotRead,
     /// The link loss.
     pub link: Link,
 }
@@ -86,6 +102,7 @@ impl Default for DiffPoolOfficialConfig {
             assign_hidden: None,
             head: vec![50],
             norm: SlotNorm::Batch,
+            read: SlotRead::Max,
             link: Link::Off,
         }
     }
@@ -109,6 +126,8 @@ impl DiffPoolOfficialConfig {
         }
         let one = self.link == Link::Off || self.pools == 1;
         ConfigError::require(one, NAME, "link", "off unless there is one pooling", "on")?;
+        let base = self.read == SlotRead::Max || self.pools == 0;
+        ConfigError::require(base, NAME, "read", "max unless there is no pooling", "set2set")?;
         let largest = dims.max_nodes();
         let slots = self.max_nodes.map_or(largest, i64::from);
         ConfigError::require(slots >= 1, NAME, "max_nodes", "given where no sizes are known", "null")?;
@@ -137,6 +156,12 @@ impl DiffPoolOfficialConfig {
         Ok(DiffPoolOfficial {
             embed: stack("embed".to_owned(), dims.features, self.hidden, self.embed),
             stages,
+            set2set: match self.read {
+                SlotRead::Max => None,
+                SlotRead::Set2set => {
+                    Some(Set2SetOfficialConfig {}.init(&p.sub("set2set"), &dims.with_features(joined)))
+                }
+            },
             head: Mlp::new(&p.sub("head"), &head, Activation::Relu),
             slots,
             link: self.link,
@@ -147,7 +172,8 @@ impl DiffPoolOfficialConfig {
 /// The released network: `y = A X W + b`, rows divided by their norm, ReLU, statistics of each slot; all layers of a stack concatenated.
 ///
 /// `S = softmax(linear(stack(A, X)))`, `X' = Sᵀ stack(A, X)`, `A' = Sᵀ A S`; the largest value of each column of every level is read,
-/// padding included, and an MLP of its own gives the logits.
+/// padding included, and an MLP of its own gives the logits. The base network, without poolings, may read by Set2Set instead, in as
+/// many steps as there are slots.
 ///
 /// # Shapes
 ///
@@ -155,7 +181,7 @@ impl DiffPoolOfficialConfig {
 ///
 /// # Complexity
 ///
-/// Time `O(B N² F)` and memory `O(B N²)`, with `N` of `max_nodes`.
+/// Time `O(B N² F)` and memory `O(B N²)`, with `N` of `max_nodes`. For the gradients, Set2Set keeps its weights of every step, `O(B N²)` too.
 ///
 /// # Laws
 ///
@@ -171,6 +197,7 @@ impl DiffPoolOfficialConfig {
 pub struct DiffPoolOfficial {
     embed: SlotStack,
     stages: Vec<SlotStage>,
+    set2set: Option<Set2SetOfficial>,
     head: Mlp,
     slots: i64,
     link: Link,
@@ -190,6 +217,7 @@ struct SlotStack {
 }
 
 const EPS: f64 = 1e-5;
+const SET2SET: u64 = 0;
 
 impl SlotStack {
     fn new(p: &Params, (inputs, hidden, last, layers): (i64, i64, i64, usize), norm: SlotNorm) -> Self {
@@ -254,7 +282,10 @@ impl Model for DiffPoolOfficial {
         if !self.stages.is_empty() {
             z = g.mask_rows(z);
         }
-        let mut readings = vec![z.amax([1i64].as_slice(), false)];
+        let mut readings = vec![match &self.set2set {
+            Some(set2set) => set2set.forward(&g.with_x(g.mask_rows(z.shallow_clone())), ctx.child(SET2SET)),
+            None => z.amax([1i64].as_slice(), false),
+        }];
         for (l, stage) in self.stages.iter().enumerate() {
             // Behind the first pooling every slot is a node.
             let masked = |x: Tensor| if l == 0 { g.mask_rows(x) } else { x };
@@ -277,5 +308,63 @@ impl Model for DiffPoolOfficial {
 
     fn out_features(&self) -> i64 {
         self.head.out_features()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use coarsen_nn::Stream;
+    use coarsen_tensor::Padded;
+    use tch::{Device, Kind, nn::VarStore, no_grad};
+
+    const OPTIONS: (Kind, Device) = (Kind::Double, Device::Cpu);
+
+    fn base() -> DiffPoolOfficialConfig {
+        let read = SlotRead::Set2set;
+        DiffPoolOfficialConfig {
+            pools: 0,
+            hidden: 4,
+            embed: 3,
+            head: Vec::new(),
+            read,
+            ..DiffPoolOfficialConfig::default()
+        }
+    }
+
+    #[test]
+    fn set2set_reads_masked_slots_of_the_base_network() {
+        let mut store = VarStore::new(Device::Cpu);
+        store.set_kind(Kind::Double);
+        let (params, dims) = (Params::new(&store.root(), 4), Dims::new(2, 3).with_sizes([5]));
+        let model = base().build(&params, &dims).expect("a network");
+
+        for (name, mut bias) in store.variables() {
+            if name.starts_with("embed") && name.ends_with("bias") {
+                let _ = no_grad(|| bias.fill_(0.3));
+            }
+        }
+        let mask = Tensor::from_slice(&[1.0, 1.0, 1.0, 0.0, 0.0]).view([1, 5]);
+        let x = Stream::new(1).normal(&[1, 5, 2], 0.0, 1.0, OPTIONS) * mask.unsqueeze(-1);
+        let a = Tensor::zeros([1, 5, 5], OPTIONS);
+        for (i, j) in [(0, 1), (1, 0), (1, 2), (2, 1)] {
+            let _ = a.get(0).get(i).get(j).fill_(1.0);
+        }
+        let z = model.embed.forward(&x, &a);
+        assert!(z.get(0).get(4).abs().max().double_value(&[]) > 0.0, "the base network does not mask");
+
+        // The same streams, hence the same values.
+        let mut other = VarStore::new(Device::Cpu);
+        other.set_kind(Kind::Double);
+        let params = Params::new(&other.root(), 4).sub("set2set");
+        let set2set = Set2SetOfficialConfig {}.init(&params, &Dims::new(11, 11));
+        let masked = Level::new(
+            z * mask.unsqueeze(-1),
+            Adjacency::Dense(Padded::new(a.shallow_clone(), Some(mask.shallow_clone()))),
+        );
+        let want = model.head.forward(&set2set.forward(&masked, Ctx::eval()), None, Ctx::eval());
+        let g = Level::new(x, Adjacency::Dense(Padded::new(a, Some(mask))));
+        let got = model.forward(&g, Ctx::eval()).logits.expect("a head of its own");
+        assert!(got.allclose(&want, 1e-12, 1e-12, false), "{got} and {want}");
     }
 }

@@ -81,7 +81,7 @@ pub mod registry;
 pub mod three_wl;
 
 pub use dgcnn::{Dgcnn, DgcnnConfig};
-pub use diffpool_official::{DiffPoolOfficial, DiffPoolOfficialConfig, Link, SlotNorm};
+pub use diffpool_official::{DiffPoolOfficial, DiffPoolOfficialConfig, Link, SlotNorm, SlotRead};
 pub use flat::{Flat, FlatConfig, Jump};
 pub use g_unet_official::{GUNetOfficial, GUNetOfficialConfig};
 pub use gin::GinConfig;

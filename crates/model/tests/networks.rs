@@ -249,6 +249,10 @@ fn refusals_name_what_is_wrong() {
         "g-pool: `ratio` must be in (0, 1], got 1.5"
     );
     assert_eq!(
+        refusal(&json!({"kind": "diffpool-official", "read": "set2set"})),
+        "diffpool-official: `read` must be max unless there is no pooling, got set2set"
+    );
+    assert_eq!(
         refusal(&json!({"kind": "gin", "layers": 1})),
         "gin: `layers` must be at least 2, the input being one, got 1"
     );
