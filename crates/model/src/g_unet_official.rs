@@ -196,9 +196,9 @@ impl Path {
 ///
 /// # Paper and code
 ///
-/// The paper normalises on both sides with loops of weight 2, pools before it has convolved, and adds the features of the way down before
-/// the convolution of the way up. The release divides by the vector of row sums along the columns, and drops isolated nodes when
-/// it reads a data set, which is not done here.
+/// The paper normalises on both sides, scores by a projection, and does not say where the features of the way down are added: the release
+/// adds them behind the convolution of the way up, PyG before it. The release divides by the vector of row sums along the columns, and
+/// drops isolated nodes when it reads a data set, which is not done here.
 #[derive(Debug)]
 pub struct GUNetOfficial {
     first: Propagation,

@@ -16,6 +16,7 @@ const METHODS: &str = include_str!("../experiments/methods.json");
 const PUBLISHED: &[&[u8]] = &[
     include_bytes!("../published/adamgnn.json"),
     include_bytes!("../published/diffpool.json"),
+    include_bytes!("../published/graph-u-nets.json"),
     include_bytes!("../published/rethinking.json"),
 ];
 

@@ -169,7 +169,15 @@ fn a_record_without_a_run_resumes_to_the_same_record() {
 fn the_smoke_suite_makes_its_tables_and_renders_them_again() {
     let bench = Bench::new();
     let tables = bench.stdout("reproduce --suite smoke --seeds 1");
-    for row in ["majority class", "GIN", "DiffPool", "DiffPool, random S", "Top-k", "Graclus"] {
+    for row in [
+        "majority class",
+        "GIN",
+        "DiffPool",
+        "DiffPool, random S",
+        "Top-k",
+        "Graclus",
+        "g-U-Net, random scores",
+    ] {
         assert!(tables.contains(row), "{tables}");
     }
     assert!(tables.contains("reduced budget, not the papers' protocol"), "{tables}");
