@@ -13,7 +13,7 @@
 //! | [`registry`], [`DATASETS`], [`DataDir`] | data sets by name, where they are, whether they are the published ones |
 //! | [`generate`] | data sets without files |
 //! | [`Permutation`] | renumbering nodes |
-//! | [`cluster`] | matchings that need no features |
+//! | [`cluster`], [`fields`] | matchings, eigenvectors and receptive fields, which need no features |
 //! | `arbitrary` (feature `proptest`) | strategies for property tests |
 //!
 //! # Examples
@@ -39,6 +39,7 @@ mod data_dir;
 mod dataset;
 mod error;
 mod features;
+pub mod fields;
 pub mod generate;
 mod permute;
 mod raw;

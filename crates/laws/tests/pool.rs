@@ -1,6 +1,6 @@
 //! Every row of `POOLS` obeys the laws of pooling operators, and so does every control of it.
 
-use coarsen_laws::{Broken, Laws, config, pool};
+use coarsen_laws::{Broken, Laws, Passes, config, pool};
 use coarsen_nn::{Dims, Params};
 use coarsen_pool::{Control, Invariance, POOLS, Pool, find, invariance};
 use serde_json::{Value, json};
@@ -13,9 +13,12 @@ fn variants() -> Vec<Value> {
         json!({"kind": "diffpool", "ratio": 1.0, "cap": 5, "layers": 1, "hidden": 5, "norm": "none", "conv": {"kind": "gcn"}}),
         json!({"kind": "diffpool", "ratio": 0.5, "hidden": 5, "losses": "none", "norm": "before", "conv": {"kind": "gin"}}),
         json!({"kind": "diffpool-det", "ratio": 0.5, "layers": 1, "hidden": 5, "norm": "none", "conv": {"kind": "gcn"}}),
+        json!({"kind": "g-pool", "ratio": 0.8}),
+        json!({"kind": "g-pool", "scorer": "projection", "edges": "walks"}),
         json!({"kind": "gmn", "clusters": 3, "heads": 1, "width": 4, "tau": 1.7, "keys": {"frozen-every": 5}}),
         json!({"kind": "gmn", "clusters": 3, "heads": 2, "width": 4, "kernel": "distance", "keys": "frozen"}),
         json!({"kind": "graclus", "reduce": "mean"}),
+        json!({"kind": "kron", "laplacian": "combinatorial", "least": 0.3}),
         json!({"kind": "mem-pool", "clusters": 3, "heads": 1, "width": 4}),
         json!({"kind": "mincut", "clusters": {"mean-ratio": 0.5}, "mlp": [6], "edges": "symmetric"}),
         json!({"kind": "mincut", "clusters": {"count": 3}, "temperature": 0.5}),
@@ -24,6 +27,7 @@ fn variants() -> Vec<Value> {
         json!({"kind": "top-k", "keep": {"ratio": 0.8}, "multiplier": 2.0}),
         json!({"kind": "top-k", "keep": {"count": 2}}),
         json!({"kind": "top-k", "keep": {"min-score": 0.2}}),
+        json!({"kind": "top-k", "reach": "two"}),
     ]
 }
 
@@ -123,6 +127,23 @@ fn every_control_of_every_row() {
     obey(configs.into_iter().map(guaranteed), &laws().without("every_parameter_learns"));
 }
 
+/// In training it drops features by the place of their node.
+#[test]
+fn dropout_of_g_pool_in_evaluation() {
+    let config = json!({"kind": "g-pool", "dropout": 0.3});
+    obey([(config, Invariance::UpToTies)], &Laws { passes: Passes::Evaluation, ..laws() });
+}
+
+/// As released the edges of gPool are scaled along their columns alone; every other law holds.
+#[test]
+fn columns_of_the_released_g_pool_are_not_symmetric() {
+    let config = json!({"kind": "g-pool", "edges": "columns"});
+    obey([(config.clone(), Invariance::UpToTies)], &laws().without("connect_keeps_symmetry"));
+    let make = |p: &Params, dims: &Dims| coarsen_pool::pool(&config, p, dims).expect("a valid configuration");
+    let broken = pool::check(make, Invariance::UpToTies, &Laws::default()).expect_err("it breaks a law");
+    assert!(broken.to_string().starts_with("connect_keeps_symmetry does not hold"), "{broken}");
+}
+
 #[test]
 fn every_configuration() {
     for spec in POOLS {
@@ -155,8 +176,7 @@ fn few_batches_tie() {
     let laws = Laws { cases: 200, ..Laws::default() };
     for spec in POOLS.iter().filter(|spec| spec.invariance == Invariance::UpToTies) {
         let tied = pool::ties(&made(&(spec.example)()), &laws).expect("nothing is asked");
-        eprintln!("TIES {} {tied}", spec.name);
-        assert!(tied <= 60, "{}: {tied} of 200 batches are left out", spec.name);
+        assert!(tied <= 40, "{}: {tied} of 200 batches are left out", spec.name);
     }
 }
 

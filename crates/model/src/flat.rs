@@ -35,6 +35,8 @@ pub enum Jump {
     /// All layers, concatenated.
     #[default]
     Cat,
+    /// The largest value that a feature has in any layer.
+    Max,
     /// Input and all layers, each with a linear head of its own, whose logits are summed: GIN.
     PerLayer,
 }
@@ -93,12 +95,16 @@ impl FlatConfig {
             activation: self.activation,
             norm: self.norm,
             dropout: if self.jump == Jump::PerLayer { 0.0 } else { self.dropout },
-            join: if self.jump == Jump::Last { Join::Last } else { Join::Cat },
+            join: match self.jump {
+                Jump::Last => Join::Last,
+                Jump::Cat | Jump::PerLayer => Join::Cat,
+                Jump::Max => Join::Max,
+            },
             ending: Ending::Whole,
         };
         let stack = stack.build(&p.sub("stack"), dims)?;
         let read = match self.jump {
-            Jump::Last | Jump::Cat => {
+            Jump::Last | Jump::Cat | Jump::Max => {
                 let joined = dims.with_features(stack.out_features());
                 Read::Joined(Readouts::new(name, &self.readout, &p.sub("readout"), &joined)?)
             }

@@ -74,6 +74,9 @@ pub struct HierarchicalConfig {
     pub pre: usize,
     /// Convolutions after each pooling, those inside the next operator counted.
     pub post: usize,
+    /// Convolutions behind the last pooling, where they are not as many as `post`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last: Option<usize>,
     /// Width of each.
     pub hidden: i64,
     /// Where batch norm stands in a layer.
@@ -102,6 +105,7 @@ impl Default for HierarchicalConfig {
             coarse_conv: None,
             pre: 2,
             post: 3,
+            last: None,
             hidden: 64,
             norm: NormAt::After,
             dropout: 0.0,
@@ -172,7 +176,8 @@ impl HierarchicalConfig {
         }
         let last = match self.read {
             ReadAt::Convs | ReadAt::Coarse => {
-                let stack = self.stack((self.post, operators.len()), self.ending, p, &dims)?;
+                let layers = self.last.unwrap_or(self.post);
+                let stack = self.stack((layers, operators.len()), self.ending, p, &dims)?;
                 widths.push(stack.out_features());
                 Some(stack)
             }

@@ -8,8 +8,12 @@
 //! | `dgcnn` | convolutions, SortPool and convolutions over the sorted nodes, with a head of its own (Zhang et al. 2018) |
 //! | `diffpool-official` | DiffPool, and without poolings its base network, as released; it breaks laws |
 //! | `flat` | convolutions on the input graph, then readouts: of the last layer, of all, or with a head per layer |
+//! | `g-unet-official` | Graph U-Net as released, with a head of its own (Gao & Ji 2019) |
 //! | `gin` | the flat network of Xu et al. 2019 as published |
+//! | `graph-unet` | down over any sparse operators and up again, for nodes and graphs; by default PyG's |
 //! | `hierarchical` | convolutions, pooling, convolutions, …, with any row of [`POOLS`](coarsen_pool::POOLS): DiffPool, Top-k and Graclus networks and their random controls are configurations of it |
+//! | `patchy-san` | an image's convolutions over receptive fields of nodes in canonical order, with a head of its own (Niepert et al. 2016) |
+//! | `three-wl` | products of maps of pairs of nodes, with a head for each block (Maron et al. 2019) |
 //!
 //! The default of `hierarchical` is DiffPool as its paper describes it, with one pooling; of any other operator the same network
 //! makes a twin of the same depth.
@@ -21,7 +25,7 @@
 //! | **S**elect | inside [`Pool::pool`](coarsen_pool::Pool::pool); its auxiliary losses are in [`Output::losses`] |
 //! | **R**educe | the features of the next level; `Z`, where the operator embeds, is what the level's readout sees |
 //! | **C**onnect | the edges of the next level, in the layout the operator gives |
-//! | **L**ift | not used by networks that answer for whole graphs |
+//! | **L**ift | the way up of the U-Nets; not used by the others |
 //!
 //! # Modules
 //!
@@ -32,7 +36,11 @@
 //! | [`dgcnn`] | [`Dgcnn`] |
 //! | [`diffpool_official`] | [`DiffPoolOfficial`] |
 //! | [`flat`], [`gin`] | [`Flat`]; its preset |
+//! | [`g_unet_official`] | [`GUNetOfficial`] |
+//! | [`graph_unet`] | [`GraphUNet`] |
 //! | [`hierarchical`], [`network`] | the configuration; [`Hierarchical`] |
+//! | [`patchy_san`] | [`PatchySan`] |
+//! | [`three_wl`] | [`ThreeWl`] |
 //!
 //! # Examples
 //!
@@ -61,18 +69,26 @@
 pub mod dgcnn;
 pub mod diffpool_official;
 pub mod flat;
+pub mod g_unet_official;
 pub mod gin;
+pub mod graph_unet;
 pub mod hierarchical;
 pub mod model;
 pub mod network;
+pub mod patchy_san;
 mod readouts;
 pub mod registry;
+pub mod three_wl;
 
 pub use dgcnn::{Dgcnn, DgcnnConfig};
 pub use diffpool_official::{DiffPoolOfficial, DiffPoolOfficialConfig, Link, SlotNorm};
 pub use flat::{Flat, FlatConfig, Jump};
+pub use g_unet_official::{GUNetOfficial, GUNetOfficialConfig};
 pub use gin::GinConfig;
+pub use graph_unet::{GraphUNet, GraphUNetConfig, Skip};
 pub use hierarchical::{HierarchicalConfig, Merge, ReadAt};
 pub use model::{Model, Needs, Output, Schedule, Trace};
 pub use network::{Hierarchical, Make, Operator};
+pub use patchy_san::{PatchySan, PatchySanConfig};
 pub use registry::{MODELS, Made, ModelSpec, model};
+pub use three_wl::{ThreeWl, ThreeWlConfig};

@@ -32,7 +32,7 @@ pub struct Trace {
 }
 
 /// What the loader must prepare.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Needs {
     /// The layout of the batch.
     pub layout: Layout,

@@ -5,7 +5,9 @@ use coarsen_pool::Invariance;
 use serde_json::Value;
 
 use crate::model::Model;
-use crate::{dgcnn, diffpool_official, flat, gin, hierarchical};
+use crate::{
+    dgcnn, diffpool_official, flat, g_unet_official, gin, graph_unet, hierarchical, patchy_san, three_wl,
+};
 
 /// A network, or why its configuration is refused.
 pub type Made = Result<Box<dyn Model>, ConfigError>;
@@ -26,8 +28,17 @@ pub struct ModelSpec {
 }
 
 /// Every network, in the order of their names.
-pub static MODELS: &[ModelSpec] =
-    &[dgcnn::SPEC, diffpool_official::SPEC, flat::SPEC, gin::SPEC, hierarchical::SPEC];
+pub static MODELS: &[ModelSpec] = &[
+    dgcnn::SPEC,
+    diffpool_official::SPEC,
+    flat::SPEC,
+    g_unet_official::SPEC,
+    gin::SPEC,
+    graph_unet::SPEC,
+    hierarchical::SPEC,
+    patchy_san::SPEC,
+    three_wl::SPEC,
+];
 
 /// Makes the network of `{"kind": NAME, …}`.
 ///

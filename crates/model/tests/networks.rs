@@ -6,7 +6,7 @@ use coarsen_model::{HierarchicalConfig, Model, Operator, model};
 use coarsen_nn::{Ctx, Dims, Params, Stream};
 use coarsen_pool::{POOLS, PlanSpec};
 use coarsen_sparse::Csr;
-use coarsen_tensor::{Adjacency, Layout, Level, Pattern, Segments, Sparse};
+use coarsen_tensor::{Adjacency, Laplacian, Layout, Level, Pattern, Reduction, Segments, Sparse};
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor, nn::VarStore};
 
@@ -52,15 +52,29 @@ fn networks() -> Vec<Value> {
         json!({"kind": "flat", "hidden": 6, "jump": "last"}),
         json!({"kind": "flat", "hidden": 6, "jump": "last", "readout": [{"kind": "set2set"}, {"kind": "sort"}]}),
         json!({"kind": "flat", "hidden": 6, "jump": "cat", "dropout": 0.3}),
+        json!({"kind": "flat", "hidden": 6, "jump": "max"}),
+        json!({"kind": "hierarchical", "hidden": 6, "join": "max", "pool": {"kind": "graclus"}}),
         json!({"kind": "flat", "hidden": 6, "jump": "per-layer", "conv": {"kind": "gcn"}, "norm": "none"}),
+        json!({"kind": "g-unet-official", "hidden": 6, "head": 5, "dropout": 0.3}),
+        json!({"kind": "g-unet-official", "hidden": 6, "ratios": [0.5], "control": "normal"}),
         json!({"kind": "gin", "hidden": 6}),
+        json!({"kind": "patchy-san"}),
+        json!({"kind": "patchy-san", "labelling": "degree", "fields": 12, "stride": 2, "size": 3, "activation": "identity", "dropout": 0.0}),
+        json!({"kind": "graph-unet", "hidden": 6, "out": 4, "dropout": 0.3}),
+        json!({"kind": "graph-unet", "hidden": 6, "skip": "concat", "conv": {"kind": "sage"},
+               "pools": [{"kind": "g-pool"}, {"kind": "graclus"}, {"kind": "asap"}]}),
+        json!({"kind": "graph-unet", "hidden": 6, "pools": [{"kind": "top-k", "control": "uniform"}]}),
         json!({"kind": "hierarchical", "hidden": 6, "levels": 3, "pre": 1, "post": 1, "read": "pools", "merge": "sum",
                "pool": {"kind": "top-k", "keep": {"ratio": 0.8}}}),
         json!({"kind": "hierarchical", "hidden": 6, "pre": 2, "post": 1, "read": "pools", "merge": "last",
                "levels": 2, "pool": {"kind": "graclus"}, "readout": [{"kind": "mean"}]}),
+        json!({"kind": "hierarchical", "hidden": 6, "levels": 2, "pre": 2, "post": 2, "last": 1, "join": "last", "merge": "last",
+               "conv": {"kind": "ecc", "hidden": 4}, "pool": {"kind": "kron"}, "readout": [{"kind": "mean"}]}),
         json!({"kind": "hierarchical", "hidden": 6, "join": "last", "dropout": 0.2,
                "pools": [{"kind": "graclus"}, {"kind": "diffpool", "hidden": 5}, {"kind": "top-k"}]}),
     ];
+    all.push(json!({"kind": "three-wl", "widths": [6, 5]}));
+    all.push(json!({"kind": "three-wl", "widths": [6], "depth": 1, "last": "relu", "edges": "attributes"}));
     for spec in POOLS {
         for levels in 1..3 {
             let pool = json!({"kind": spec.name});
@@ -117,7 +131,9 @@ fn every_parameter_of_the_default_network_learns() {
     // With one cluster a softmax learns nothing: a tenth of seven nodes is one.
     let hierarchical =
         json!({"kind": "hierarchical", "levels": 2, "pool": {"kind": "diffpool", "ratio": 0.5}});
-    for config in [json!({"kind": "flat"}), json!({"kind": "gin"}), json!({"kind": "dgcnn"}), hierarchical] {
+    let plain = ["flat", "gin", "dgcnn", "graph-unet", "g-unet-official", "patchy-san", "three-wl"]
+        .map(|kind| json!({"kind": kind}));
+    for config in plain.into_iter().chain([hierarchical]) {
         let (store, model) = make(&config);
         let output = model.forward(&rings(&[7, 5, 1, 4]), Ctx::train(1));
         let y = output.logits.or(output.graphs).expect("an answer");
@@ -152,6 +168,20 @@ fn plans_are_asked_for_as_far_as_they_reach() {
     let (graclus, top_k) = (json!({"kind": "graclus"}), json!({"kind": "top-k"}));
     assert_eq!(plans(json!([graclus, graclus, top_k])), [PlanSpec::Graclus; 2]);
     assert_eq!(plans(json!([top_k, graclus])), []);
+    let kron = json!({"kind": "kron", "least": 0.1});
+    let rule = PlanSpec::Kron(Reduction { laplacian: Laplacian::Normalized, least: 0.1 });
+    assert_eq!(plans(json!([kron, graclus, top_k])), [rule, PlanSpec::Graclus]);
+    let random = json!({"kind": "kron", "control": "normal"});
+    assert_eq!(plans(json!([graclus, random, graclus])), [PlanSpec::Graclus]);
+}
+
+/// Nodes are answered in the order they came in, with the width asked for; a graph without nodes has an answer too.
+#[test]
+fn a_u_net_answers_for_nodes() {
+    let (_store, model) = make(&json!({"kind": "graph-unet", "hidden": 6, "out": 4}));
+    let output = model.forward(&rings(&[5, 0, 1]), Ctx::eval());
+    assert_eq!(output.nodes.expect("nodes").size(), [6, 4]);
+    assert_eq!(output.graphs.expect("graphs").size(), [3, model.out_features()]);
 }
 
 #[test]
@@ -209,6 +239,15 @@ fn refusals_name_what_is_wrong() {
             .contains("diffpool: `ratio` must be in (0, 1], got 2")
     );
     assert!(of(json!({"conv": {"kind": "sag"}})).starts_with("unknown convolution `sag`"));
+    let dense = refusal(&json!({"kind": "graph-unet", "pools": [{"kind": "diffpool"}]}));
+    assert!(
+        dense.starts_with("graph-unet: `pools` must be operators from sparse levels to sparse levels"),
+        "{dense}"
+    );
+    assert_eq!(
+        refusal(&json!({"kind": "g-unet-official", "ratios": [1.5]})),
+        "g-pool: `ratio` must be in (0, 1], got 1.5"
+    );
     assert_eq!(
         refusal(&json!({"kind": "gin", "layers": 1})),
         "gin: `layers` must be at least 2, the input being one, got 1"
@@ -251,5 +290,25 @@ fn edge_attributes_end_at_a_coarsening() {
                 assert!(finite, "{config}: {name}");
             }
         }
+    }
+}
+
+/// With the attributes of edges asked for, the first block of 3WL-GNN has a channel for each.
+#[test]
+fn pairs_have_the_attributes_of_their_edges() {
+    let mut level = rings(&[7, 5, 1, 5]);
+    let Adjacency::Sparse(adj) = level.adj else { panic!("rings are sparse") };
+    let attr = Stream::new(8).normal(&[adj.pattern.edges(), 2], 0.0, 1.0, adj.options);
+    level.adj = Adjacency::Sparse(adj.with_attr(Some(attr)));
+    for (edges, channels) in [("weights", 4), ("attributes", 6)] {
+        let mut store = VarStore::new(Device::Cpu);
+        store.set_kind(Kind::Double);
+        let params = Params::new(&store.root(), 3);
+        let config = json!({"kind": "three-wl", "widths": [5], "edges": edges});
+        let network = model(&config, &params, &dims().with_edge_features(2)).expect("a network");
+        assert_eq!(store.variables()["block0.mlp1.0.weight"].size(), [5, channels]);
+        assert!(network.needs().equal_sizes);
+        let y = network.forward(&level, Ctx::eval()).logits.expect("a head of its own");
+        assert_eq!(y.size(), [4, 2]);
     }
 }

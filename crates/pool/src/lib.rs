@@ -9,8 +9,8 @@
 //! | --- | --- | --- | --- |
 //! | **S**elect | `S = select(score(A, X))` | [`Pool::score`] learns, [`Pool::select`] decides | every operator |
 //! | **R**educe | `X' = Sᵀ Z`, `Z = X` by default | [`Pool::reduce`] | Graclus (maximum) |
-//! | **C**onnect | `A' = Sᵀ A S` | [`Pool::connect`] | Top-k and SAGPool (unit `S`), Graclus (pattern alone) |
-//! | **L**ift | `X = S X'` | [`Pool::lift`] | Top-k and SAGPool (unit `S`) |
+//! | **C**onnect | `A' = Sᵀ A S` | [`Pool::connect`] | Top-k and SAGPool (unit `S`), gPool (nodes two steps apart), Graclus (pattern alone) |
+//! | **L**ift | `X = S X'` | [`Pool::lift`] | Top-k, SAGPool and gPool (unit `S`) |
 //!
 //! What each operator does in them, its losses, layouts, promises, costs and published configurations are the tables of `docs/operators.md`,
 //! which `coarsen operators` writes from [`POOLS`]. `"control"` puts random numbers in the place of any score.
@@ -24,13 +24,14 @@
 //! | [`asap`] | neighbourhoods by attention, the fittest kept |
 //! | [`diffpool`], [`diffpool_loss`] | the operator; its losses as functions of given assignments |
 //! | [`diffpool_det`] | the same with clusters that are not learned |
+//! | [`g_pool`] | Graph U-Nets' operator and its inverse |
 //! | [`gmn`], [`gmn_loss`] | the same of memory layers |
 //! | [`mincut`], [`mincut_loss`] | the same of `MinCutPool` |
 //! | [`sagpool`] | the same, scored by a convolution |
 //! | [`structpool`] | the operator and its mean field |
 //! | [`clusters`] | how many clusters a graph becomes |
 //! | [`top_k`], [`keep`] | the operator; how many nodes stay |
-//! | [`graclus`], [`identity`] | operators without parameters |
+//! | [`graclus`], [`identity`], [`kron`] | operators without parameters |
 //! | [`random`] | the random control around any operator |
 //! | [`stack`] | stacks of convolutions, as DiffPool's networks are |
 //! | [`steps`] | what a row says of its operator beside its code |
@@ -67,11 +68,13 @@ pub mod clusters;
 pub mod diffpool;
 pub mod diffpool_det;
 pub mod diffpool_loss;
+pub mod g_pool;
 pub mod gmn;
 pub mod gmn_loss;
 pub mod graclus;
 pub mod identity;
 pub mod keep;
+pub mod kron;
 pub mod mincut;
 pub mod mincut_loss;
 pub mod pool;
@@ -87,10 +90,12 @@ pub use asap::{Asap, AsapConfig, Fitness, NewLoops};
 pub use clusters::Clusters;
 pub use diffpool::{AssignConfig, AssignWidth, DiffPool, DiffPoolConfig, Losses};
 pub use diffpool_det::{DiffPoolDet, DiffPoolDetConfig};
+pub use g_pool::{Edges, GPool, GPoolConfig, Scorer};
 pub use gmn::{Gmn, GmnConfig, Kernel, Keys, MemPoolConfig, Memory};
 pub use graclus::{ComplementConfig, Graclus, GraclusConfig};
 pub use identity::{Identity, IdentityConfig};
 pub use keep::Keep;
+pub use kron::{Kron, KronConfig};
 pub use mincut::{CutEdges, MinCut, MinCutConfig};
 pub use pool::{Apart, Loss, Moves, Over, PlanSpec, Pool, Pooled, Scores, Selection};
 pub use random::{Control, Controlled};
@@ -99,4 +104,4 @@ pub use sagpool::{Form, SagPool, SagPoolConfig};
 pub use stack::{Ending, Join, NormAt, Stack, StackConfig};
 pub use steps::{Preset, Steps};
 pub use structpool::{StructPool, StructPoolConfig};
-pub use top_k::{TopK, TopKConfig};
+pub use top_k::{Reach, TopK, TopKConfig};

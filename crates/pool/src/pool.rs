@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use coarsen_nn::{Ctx, Dims};
-use coarsen_tensor::{Adjacency, Assignment, Layout, Level, Planned};
+use coarsen_tensor::{Adjacency, Assignment, FieldRule, Layout, Level, Planned, Reduction};
 use tch::{Device, Tensor};
 
 /// What is decided about a level: who goes where, and at what auxiliary cost.
@@ -118,13 +118,17 @@ pub enum Moves {
 }
 
 /// A coarsening the host can prepare before a batch reaches the network, one [`Planned`] a level.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum PlanSpec {
     /// A random maximal matching of each graph, one on top of the other for successive levels.
     Graclus,
     /// The same of nodes that no edge joins.
     Complement,
+    /// One side of the largest eigenvector, joined by Kron reduction.
+    Kron(Reduction),
+    /// Receptive fields, which have no edges: nothing can be planned behind them.
+    Fields(FieldRule),
 }
 
 /// A level made coarser, and how.

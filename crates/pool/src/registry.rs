@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use crate::pool::Pool;
 use crate::random::{Control, Controlled};
 use crate::steps::{Preset, Steps};
-use crate::{asap, diffpool, diffpool_det, gmn, graclus, identity, mincut, sagpool, structpool, top_k};
+use crate::{
+    asap, diffpool, diffpool_det, g_pool, gmn, graclus, identity, kron, mincut, sagpool, structpool, top_k,
+};
 
 /// What permuting the nodes of its input does to an operator, and which laws it is known to break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,9 +106,11 @@ pub static POOLS: &[PoolSpec] = &[
     diffpool::SPEC,
     diffpool_det::SPEC,
     diffpool::PYG,
+    g_pool::SPEC,
     gmn::SPEC,
     graclus::SPEC,
     identity::SPEC,
+    kron::SPEC,
     gmn::PYG,
     mincut::SPEC,
     sagpool::SPEC,
@@ -260,7 +264,7 @@ mod tests {
     fn a_missing_kind_lists_the_known_ones() {
         let message = refusal(&json!({"keep": {"ratio": 0.5}}));
         assert!(
-            message.contains("graclus, identity, mem-pool, mincut, sagpool, struct-pool, top-k"),
+            message.contains("graclus, identity, kron, mem-pool, mincut, sagpool, struct-pool, top-k"),
             "{message}"
         );
     }

@@ -30,6 +30,8 @@ pub enum Join {
     /// All, concatenated.
     #[default]
     Cat,
+    /// The largest value of each feature; all layers must have one width.
+    Max,
 }
 
 /// What stands behind the last convolution of a stack.
@@ -94,9 +96,14 @@ impl StackConfig<'_> {
             };
             Ok(Layer { conv: conv(self.conv, &p.sub(format!("conv{l}")), &conv_dims)?, norm })
         };
+        let layers = (0..self.layers).map(layer).collect::<Result<Vec<_>, ConfigError>>()?;
+        let widths: Vec<i64> = layers.iter().map(|layer| layer.conv.out_features()).collect();
+        let joins = self.join != Join::Max || widths.iter().all(|&width| width == widths[0]);
+        let rule = format!("last or cat where layers have the widths {widths:?}");
+        ConfigError::require(joins, name, "join", &rule, "max")?;
         Ok(Stack {
             inputs: dims.features,
-            layers: (0..self.layers).map(layer).collect::<Result<_, ConfigError>>()?,
+            layers,
             activation: self.activation,
             at: self.norm,
             dropout: self.dropout,
@@ -175,6 +182,10 @@ impl Stack {
             (_, 0) => g.x.shallow_clone(),
             (_, 1) | (Join::Last, _) => states.swap_remove(self.layers.len() - 1),
             (Join::Cat, _) => Tensor::cat(&states, -1),
+            (Join::Max, _) => {
+                let first = states.swap_remove(0);
+                states.iter().fold(first, |most, x| most.maximum(x))
+            }
         };
         self.linear.as_ref().map_or_else(|| x.shallow_clone(), |linear| linear.forward(&x))
     }
@@ -185,7 +196,7 @@ impl Stack {
         match (&self.linear, self.join) {
             (Some(linear), _) => linear.out_features(),
             (None, _) if self.layers.is_empty() => self.inputs,
-            (None, Join::Last) => widths.next_back().unwrap_or(self.inputs),
+            (None, Join::Last | Join::Max) => widths.next_back().unwrap_or(self.inputs),
             (None, Join::Cat) => widths.sum(),
         }
     }
@@ -198,5 +209,64 @@ impl Stack {
     /// Whether there is no layer.
     pub fn is_empty(&self) -> bool {
         self.layers.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use coarsen_sparse::Csr;
+    use coarsen_tensor::{Adjacency, Pattern, Segments, Sparse};
+    use serde_json::json;
+    use tch::{Device, Kind, nn::VarStore};
+
+    use super::*;
+
+    fn config(conv: &Value) -> StackConfig<'_> {
+        StackConfig {
+            operator: "mine",
+            conv,
+            layers: 3,
+            hidden: 4,
+            last: None,
+            activation: Activation::Tanh,
+            norm: NormAt::None,
+            dropout: 0.0,
+            join: Join::Max,
+            ending: Ending::Whole,
+        }
+    }
+
+    #[test]
+    fn the_maximum_is_that_of_all_layers() {
+        let (store, conv) = (VarStore::new(Device::Cpu), json!({"kind": "gcn"}));
+        let dims = Dims::new(2, 2);
+        let stack = config(&conv).build(&Params::new(&store.root(), 5), &dims).expect("a stack");
+        let options = (Kind::Float, Device::Cpu);
+        let csr = Csr::new(3, 3, vec![0, 1, 3, 4], vec![1, 0, 2, 1]).expect("a path");
+        let pattern = Arc::new(Pattern::new(csr, Arc::new(Segments::of_sizes([3]))));
+        let x = Tensor::from_slice(&[1f32, -2.0, 0.5, 3.0, -1.0, 1.5]).view([3, 2]);
+        let g = Level::new(x, Adjacency::Sparse(Sparse::new(pattern, None, options)));
+
+        let values = |t: &Tensor| Vec::<f32>::try_from(t.reshape(-1)).expect("single precision");
+        let states: Vec<Vec<f32>> = stack.states(&g, Ctx::eval()).iter().map(values).collect();
+        let largest = |i| states.iter().map(|layer| layer[i]).fold(f32::NEG_INFINITY, f32::max);
+        let want: Vec<f32> = (0..12).map(largest).collect();
+        let y = stack.forward(&g, Ctx::eval());
+        assert_eq!((values(&y), stack.out_features()), (want.clone(), 4));
+        assert!(states.iter().all(|layer| *layer != want), "every layer counts: {states:?}");
+    }
+
+    #[test]
+    fn layers_of_several_widths_have_no_maximum() {
+        let (store, conv) = (VarStore::new(Device::Cpu), json!({"kind": "gcn"}));
+        let wider = StackConfig { last: Some(5), ..config(&conv) };
+        let message =
+            wider.build(&Params::new(&store.root(), 5), &Dims::new(2, 2)).expect_err("refused").to_string();
+        assert_eq!(
+            message,
+            "mine: `join` must be last or cat where layers have the widths [4, 4, 5], got max"
+        );
     }
 }

@@ -26,6 +26,17 @@ pub const SPEC: PoolSpec = PoolSpec::of::<TopKConfig>(
 )
 .with_presets(&[Preset { name: "PyG's example on PROTEINS", fields: || json!({"keep": {"ratio": 0.8}}) }]);
 
+/// Which nodes that stay are joined.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reach {
+    /// Those with an edge between them.
+    #[default]
+    One,
+    /// Those at most two steps apart, by the number of walks: PyG's U-Net.
+    Two,
+}
+
 /// Configuration of [`TopK`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -34,11 +45,13 @@ pub struct TopKConfig {
     pub keep: Keep,
     /// Kept features are multiplied by this, beside their gate; positive.
     pub multiplier: f64,
+    /// Which nodes that stay are joined.
+    pub reach: Reach,
 }
 
 impl Default for TopKConfig {
     fn default() -> Self {
-        Self { keep: Keep::default(), multiplier: 1.0 }
+        Self { keep: Keep::default(), multiplier: 1.0, reach: Reach::One }
     }
 }
 
@@ -57,6 +70,7 @@ impl Config for TopKConfig {
             p: p.fan_in("p", &[dims.features], dims.features),
             keep: self.keep,
             multiplier: self.multiplier,
+            reach: self.reach,
         }
     }
 }
@@ -65,6 +79,8 @@ impl Config for TopKConfig {
 ///
 /// `y = X p / ‖p‖`, `gate = tanh(y)`, `idx = top(gate)`, `X' = X[idx] ⊙ gate[idx]`, `A' = A[idx, idx]`.
 ///
+/// With [`Reach::Two`] it is `A' = (A + I)²[idx, idx]` without its diagonal, `A` without its loops.
+///
 /// With [`Keep::MinScore`] the score is `X p` and the gate its softmax over the graph.
 ///
 /// The new nodes are in the order of their graphs and, within a graph, of falling gate (rising index for [`Keep::MinScore`]);
@@ -72,17 +88,18 @@ impl Config for TopKConfig {
 ///
 /// # Complexity
 ///
-/// Time `O(N F + N log N + E)`, memory `O(N + E)`.
+/// Time `O(N F + N log N + E)`, memory `O(N + E)`; with [`Reach::Two`] beside it what the products of [`Sparse::walks`](coarsen_tensor::Sparse::walks) take.
 ///
 /// # Paper and code
 ///
-/// The paper gates by a sigmoid and connects by `A²`; this follows PyG, as the tables that name TopKPool do. Edge weights are kept and
+/// The paper gates by a sigmoid and connects by `A²` ([`GPool`](crate::GPool)); this follows PyG, as the tables that name TopKPool do. Edge weights are kept and
 /// not multiplied by the gate.
 #[derive(Debug)]
 pub struct TopK {
     p: Tensor,
     keep: Keep,
     multiplier: f64,
+    reach: Reach,
 }
 
 impl Pool for TopK {
@@ -116,7 +133,11 @@ impl Pool for TopK {
     }
 
     fn connect(&self, g: &Level, sel: &Selection) -> Adjacency {
-        g.adj.coarsen(&sel.s.unweighted())
+        let s = sel.s.unweighted();
+        match (self.reach, &g.adj, &s) {
+            (Reach::Two, Adjacency::Sparse(a), Assignment::Entries(s)) => Adjacency::Sparse(a.walks(s)),
+            _ => g.adj.coarsen(&s),
+        }
     }
 
     /// Puts the rows back where they came from, without the gate (gUnpool).

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use coarsen_sparse::spgemm;
+use coarsen_sparse::{Csr, Product, spgemm};
 use tch::{Kind, Tensor};
 
-use crate::adjacency::{Adjacency, Padded, Sparse};
+use crate::adjacency::{Adjacency, Loops, Padded, Sparse};
 use crate::assignment::{Assignment, Entries};
 use crate::executor::TorchPool;
 use crate::grouped::contract;
@@ -108,6 +108,55 @@ fn induced(a: &Sparse, kept: &[u32], clusters: &Arc<Segments>) -> Sparse {
 }
 
 impl Sparse {
+    /// Unit edges, loops included, between clusters with members at most two steps apart: the pattern of `Sᵀ (A + I)² S`.
+    ///
+    /// # Complexity
+    ///
+    /// Three products of patterns on the host, the square never made where `S` keeps few nodes.
+    #[must_use]
+    pub fn within_two(&self, s: &Entries) -> Self {
+        let times = |a: &Csr, b: &Csr| {
+            Product::new(&TorchPool, a, b)
+                .expect("the entries of a product are counted in 32 bits")
+                .into_csr()
+        };
+        let one = &self.pattern.looped().pattern;
+        let from = times(one.csr(), s.relation.csr());
+        let to = times(s.relation.transposed().relation.csr(), one.csr());
+        let pattern = Pattern::new(times(&to, &from), Arc::clone(&s.clusters));
+        Self::new(Arc::new(pattern), None, self.options)
+    }
+
+    /// `Sᵀ (A + I)² S` without its diagonal, of `A` without its loops: the walks of at most two steps between clusters.
+    ///
+    /// # Complexity
+    ///
+    /// Three products, the square never made where `S` keeps few nodes.
+    #[must_use]
+    pub fn walks(&self, s: &Entries) -> Self {
+        let adj = Adjacency::Sparse(Self::new(
+            Arc::clone(&self.pattern),
+            self.weight.as_ref().map(Tensor::shallow_clone),
+            self.options,
+        ));
+        let Adjacency::Sparse(one) = adj.with_self_loops(Loops::Remove).with_self_loops(Loops::Fill(1.0))
+        else {
+            unreachable!("loops keep the layout")
+        };
+        let step = Matrix { relation: Arc::clone(one.pattern.relation()), value: one.weight };
+        let assignment =
+            Matrix { relation: Arc::clone(&s.relation), value: s.weight.as_ref().map(Tensor::shallow_clone) };
+        let received = product(&step, &assignment, self.options);
+        let sent = product(&assignment.transposed(), &step, self.options);
+        let walks = product(&sent, &received, self.options);
+        let pattern = Arc::new(Pattern::of_relation(walks.relation, Arc::clone(&s.clusters)));
+        let walks = Adjacency::Sparse(Self::new(pattern, walks.value, self.options));
+        match walks.with_self_loops(Loops::Remove) {
+            Adjacency::Sparse(walks) => walks,
+            Adjacency::Dense(_) => unreachable!("loops keep the layout"),
+        }
+    }
+
     /// The same edges, all weighing 1, without loops: how Graclus connects its clusters.
     #[must_use]
     pub fn binary(&self) -> Self {

@@ -19,7 +19,7 @@
 //! | [`Sparse::attend`], [`Sparse::max`] | what a node makes of those that send to it, beside sums |
 //! | [`layout`] | [`Layout`] and the door between the two |
 //! | [`segment`], [`segments`], [`grouped`] | reductions and products graph by graph |
-//! | [`top_k`], [`mod@matching`], [`mod@heavy_edge`] | discrete choices on the host |
+//! | [`top_k`], [`mod@matching`], [`mod@heavy_edge`], [`kron`], [`fields`] | discrete choices on the host |
 //! | [`mod@collate`] | samples → [`Level`] |
 //! | [`adam`] | the optimiser, one call a step |
 //! | [`group`], [`gradients`] | threads that each compute a part of a batch; the sum of what they learn |
@@ -62,11 +62,13 @@ pub mod collate;
 mod epilogue;
 pub mod error;
 pub mod executor;
+pub mod fields;
 mod foreign;
 pub mod gradients;
 pub mod group;
 pub mod grouped;
 pub mod heavy_edge;
+pub mod kron;
 pub mod layout;
 pub mod level;
 pub mod matching;
@@ -95,6 +97,8 @@ pub use affine::affine;
 pub use assignment::{Assignment, Entries};
 pub use autograd::{Function, attach};
 pub use batch_norm::{batch_norm, moments};
+pub use coarsen_graph::cluster::kron::Laplacian;
+pub use coarsen_graph::fields::{FieldRule, Labelling};
 pub use coarsen_sparse::Act;
 pub use collate::{classes, collate};
 pub use error::Error;
@@ -102,6 +106,7 @@ pub use executor::TorchPool;
 pub use gradients::move_gradients;
 pub use group::Group;
 pub use heavy_edge::heavy_edge;
+pub use kron::Reduction;
 pub use layout::Layout;
 pub use level::{Level, Planned};
 pub use matching::{Among, matching};

@@ -75,15 +75,23 @@ pub fn plan(pattern: &Arc<Pattern>, options: (Kind, Device), among: &[Among], se
     let mut pattern = Arc::clone(pattern);
     let mut plan = Vec::with_capacity(among.len());
     for (level, &among) in (0u64..).zip(among) {
-        let cluster = matching(&pattern, among, seed.wrapping_add(level));
-        let s = Entries::clusters(&cluster, pattern.graphs());
-        let clusters = Arc::clone(&s.clusters);
-        let coarser = pattern.csr().contracted(&cluster, clusters.rows());
-        pattern = Arc::new(Pattern::new(coarser, clusters));
-        let adj = Sparse::new(Arc::clone(&pattern), None, options);
-        plan.push(Planned { s: Assignment::Entries(s), adj: Some(Adjacency::Sparse(adj)) });
+        let next = planned(&pattern, options, among, seed.wrapping_add(level));
+        if let Some(Adjacency::Sparse(coarser)) = &next.adj {
+            pattern = Arc::clone(&coarser.pattern);
+        }
+        plan.push(next);
     }
     plan
+}
+
+/// One level of a [`plan`].
+pub fn planned(pattern: &Pattern, options: (Kind, Device), among: Among, seed: u64) -> Planned {
+    let cluster = matching(pattern, among, seed);
+    let s = Entries::clusters(&cluster, pattern.graphs());
+    let clusters = Arc::clone(&s.clusters);
+    let coarser = pattern.csr().contracted(&cluster, clusters.rows());
+    let adj = Sparse::new(Arc::new(Pattern::new(coarser, clusters)), None, options);
+    Planned { s: Assignment::Entries(s), adj: Some(Adjacency::Sparse(adj)) }
 }
 
 #[cfg(test)]

@@ -28,6 +28,11 @@ pub enum Norm {
         /// Least degree.
         floor: f64,
     },
+    /// `A D^-1`: what a node sends is divided by what it receives in all.
+    Column {
+        /// Least degree.
+        floor: f64,
+    },
 }
 
 impl Norm {
@@ -35,9 +40,13 @@ impl Norm {
     pub(crate) fn scale(self, degree: f64) -> f64 {
         match self {
             Self::None => 1.0,
-            Self::Symmetric { floor } | Self::Row { floor } if degree.max(floor) <= 0.0 => 0.0,
+            Self::Symmetric { floor } | Self::Row { floor } | Self::Column { floor }
+                if degree.max(floor) <= 0.0 =>
+            {
+                0.0
+            }
             Self::Symmetric { floor } => 1.0 / degree.max(floor).sqrt(),
-            Self::Row { floor } => 1.0 / degree.max(floor),
+            Self::Row { floor } | Self::Column { floor } => 1.0 / degree.max(floor),
         }
     }
 }
@@ -65,6 +74,7 @@ impl Adjacency {
             }
             (Self::Dense(p), Norm::Row { floor }) => Self::Dense(p.with_squares(averaged(&p.a, floor))),
             (_, Norm::Row { floor }) => self.scaled_rows(&inverse(&self.degree().clamp_min(floor), -1.0)),
+            (_, Norm::Column { floor }) => self.scaled_cols(&inverse(&self.degree().clamp_min(floor), -1.0)),
             (_, Norm::Symmetric { floor }) => {
                 let scale = inverse(&self.degree().clamp_min(floor), -0.5);
                 self.scaled_rows(&scale).scaled_cols(&scale)

@@ -155,12 +155,16 @@ impl Pattern {
         let largest = degrees.clone().max().unwrap_or(0);
         let of_degree: Vec<f64> = (0..=largest).map(|degree| norm.scale(degree as f64)).collect();
         let scale: Vec<f64> = degrees.map(|degree| of_degree[degree]).collect();
-        let both_sides = matches!(norm, Norm::Symmetric { .. });
+        let of_edge = |i: usize, j: usize| match norm {
+            Norm::Symmetric { .. } => scale[i] * scale[j],
+            Norm::None | Norm::Row { .. } => scale[i],
+            Norm::Column { .. } => scale[j],
+        };
         filled(&[self.edges()], |weight: &mut [T]| {
-            for (i, &own) in scale.iter().enumerate() {
+            for i in 0..scale.len() {
                 let range = csr.range(i);
                 for (weight, &j) in weight[range.clone()].iter_mut().zip(&csr.col()[range]) {
-                    *weight = T::real(if both_sides { own * scale[j as usize] } else { own });
+                    *weight = T::real(of_edge(i, j as usize));
                 }
             }
         })

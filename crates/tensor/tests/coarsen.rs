@@ -139,3 +139,31 @@ fn hops_are_paths_up_to_their_length() {
         close(&square(&back.adj), &want);
     }
 }
+
+/// Both against the dense square of the stacked nodes.
+#[test]
+fn two_steps_join_clusters() {
+    let (x, w) = (noise(&[8, 1], 1), noise(&[10], 3).abs() + 0.1);
+    let kept = Tensor::from_slice(&[2i64, 0, 4, 7, 5]);
+    let walked = |t: &[Tensor]| {
+        let g = level(&x, Some(&t[0]));
+        let Assignment::Entries(s) = Assignment::kept(&kept, None, &g) else { panic!("entries") };
+        let Adjacency::Sparse(a) = &g.adj else { panic!("sparse") };
+        square(&Adjacency::Sparse(a.walks(&s)))
+    };
+    let squared = |t: &[Tensor]| {
+        let eye = Tensor::eye(8, DOUBLE);
+        let one: Tensor = square(&level(&x, Some(&t[0])).adj) * (1.0 - &eye) + &eye;
+        let walks: Tensor = one.matmul(&one) * (1.0 - eye);
+        walks.index_select(0, &kept).index_select(1, &kept)
+    };
+    agree(&[&w], &walked, &squared);
+    differentiable(&[&w], &walked);
+
+    let g = level(&x, None);
+    let Assignment::Entries(s) = Assignment::kept(&kept, None, &g) else { panic!("entries") };
+    let Adjacency::Sparse(a) = &g.adj else { panic!("sparse") };
+    let near = square(&Adjacency::Sparse(a.within_two(&s)));
+    let ones = Tensor::ones([10], DOUBLE);
+    close(&near, &(squared(&[ones]) + Tensor::eye(5, DOUBLE)).ne(0.0).to_kind(Kind::Double));
+}

@@ -64,6 +64,8 @@ fn adjacencies_agree_in_both_layouts() {
         Norm::Symmetric { floor: 1.0 },
         Norm::Row { floor: 0.0 },
         Norm::Row { floor: 1.0 },
+        Norm::Column { floor: 0.0 },
+        Norm::Column { floor: 1.0 },
     ];
     // Positive weights whose row sums stay away from the kink of a floor at 1.
     let (x, w) = (noise(&[8, 2], 1), noise(&[10], 2).abs() * 0.3 + 0.05);

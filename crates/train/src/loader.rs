@@ -1,9 +1,11 @@
 //! From indices to batches.
 
+use std::collections::BTreeMap;
+
 use coarsen_graph::Dataset;
 use coarsen_model::Needs;
 use coarsen_pool::PlanSpec;
-use coarsen_tensor::{Adjacency, Among, Layout, Level, collate, matching};
+use coarsen_tensor::{Adjacency, Among, Layout, Level, Planned, Sparse, collate, fields, kron, matching};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -11,20 +13,23 @@ use tch::Device;
 
 /// Splits `index` into batches of at most `batch` samples, in order; with `equal_sizes` a batch holds graphs of one size.
 ///
-/// Graphs of one size keep their order, and sizes come in the order of their first graph.
+/// Graphs of one size keep their order. A batch of them comes when its last graph does, and those that stay small come at the end:
+/// sizes are as mixed as `index` is.
 pub(crate) fn cut(data: &dyn Dataset, index: &[usize], batch: usize, equal_sizes: bool) -> Vec<Vec<usize>> {
     if !equal_sizes {
         return index.chunks(batch).map(<[usize]>::to_vec).collect();
     }
-    let mut groups: Vec<(usize, Vec<usize>)> = Vec::new();
+    let mut batches = Vec::new();
+    let mut open: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for &i in index {
-        let nodes = data.sample(i).topology.nodes();
-        match groups.iter_mut().find(|(n, _)| *n == nodes) {
-            Some((_, group)) => group.push(i),
-            None => groups.push((nodes, vec![i])),
+        let of_size = open.entry(data.sample(i).topology.nodes()).or_default();
+        of_size.push(i);
+        if of_size.len() == batch {
+            batches.push(std::mem::take(of_size));
         }
     }
-    groups.iter().flat_map(|(_, group)| group.chunks(batch)).map(<[usize]>::to_vec).collect()
+    batches.extend(open.into_values().filter(|of_size| !of_size.is_empty()));
+    batches
 }
 
 /// Cuts a batch into `parts` parts of about as many nodes each, in order; a batch of fewer samples stays whole.
@@ -73,20 +78,33 @@ pub(crate) fn level(
             None => level.to_layout(Layout::Dense),
         };
     }
-    // A plan speaks of the levels in order, so it ends before the first one that is not made on the host.
-    let among = |plan: &PlanSpec| match plan {
-        PlanSpec::Graclus => Some(Among::Neighbours),
-        PlanSpec::Complement => Some(Among::Strangers),
-        _ => None,
-    };
-    let among: Vec<Among> = needs.plans.iter().map_while(among).collect();
     let plan = match &level.adj {
-        Adjacency::Sparse(s) if !among.is_empty() => {
-            matching::plan(&s.pattern, level.options(), &among, cluster)
-        }
-        _ => Vec::new(),
+        Adjacency::Sparse(input) => planned(input, &needs.plans, cluster),
+        Adjacency::Dense(_) => Vec::new(),
     };
     level.with_plan(plan)
+}
+
+/// A plan speaks of the levels in order, so it ends before the first one whose edges are not made on the host.
+fn planned(input: &Sparse, plans: &[PlanSpec], seed: u64) -> Vec<Planned> {
+    let mut made: Vec<Planned> = Vec::with_capacity(plans.len());
+    for (level, plan) in (0u64..).zip(plans) {
+        let a = match made.last().map(|planned| &planned.adj) {
+            None => input,
+            Some(Some(Adjacency::Sparse(a))) => a,
+            Some(_) => break,
+        };
+        let matched = |among| matching::planned(&a.pattern, a.options, among, seed.wrapping_add(level));
+        let next = match plan {
+            PlanSpec::Graclus => matched(Among::Neighbours),
+            PlanSpec::Complement => matched(Among::Strangers),
+            PlanSpec::Kron(rule) => kron::planned(a, *rule),
+            PlanSpec::Fields(rule) => fields::planned(a, *rule),
+            _ => break,
+        };
+        made.push(next);
+    }
+    made
 }
 
 #[cfg(test)]
@@ -104,6 +122,11 @@ mod tests {
         let mut all: Vec<usize> = batches.concat();
         all.sort_unstable();
         assert!(all.into_iter().eq(0..100));
+        let full: Vec<usize> = batches.iter().filter(|b| b.len() == 7).map(|b| b[6]).collect();
+        assert!(
+            full.len() > 1 && full.is_sorted_by(|a, b| a > b),
+            "a full batch comes with its last graph: {full:?}"
+        );
     }
 
     #[test]

@@ -2,3 +2,5 @@
 
 pub mod graclus;
 pub mod heavy_edge;
+pub mod kron;
+pub mod spectral;

@@ -3,9 +3,11 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `ppgn` | [`Ppgn`]: two maps of pairs, multiplied as matrices (Maron et al.) |
+//! | `squares` | [`squares()`]: the graphs of a batch as such tensors, one for every size |
 //! | `suffix` | [`diagonal_maxima`]: one vector per graph |
 
 mod ppgn;
+mod squares;
 mod suffix;
 
 use std::fmt::Debug;
@@ -13,6 +15,7 @@ use std::fmt::Debug;
 use tch::Tensor;
 
 pub use ppgn::{Ppgn, PpgnConfig};
+pub use squares::{PairEdges, Squares, squares};
 pub use suffix::diagonal_maxima;
 
 /// A layer from features of pairs of nodes to new ones.

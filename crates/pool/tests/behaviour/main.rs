@@ -5,4 +5,5 @@ mod control;
 mod diffpool;
 mod every;
 mod graclus;
+mod kron;
 mod layouts;

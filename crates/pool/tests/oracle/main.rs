@@ -4,6 +4,7 @@
 mod asap;
 mod cluster_max;
 mod diff_pool;
+mod g_pool;
 mod gmn;
 mod losses;
 mod mincut;
@@ -39,6 +40,8 @@ const KNOWN: [(&str, &[&str]); 2] = [
             "asap_official",
             "cluster_max",
             "diff_pool_dense",
+            "g_pool",
+            "g_unpool",
             "gmn_mem",
             "mem_pool",
             "mincut_dense",

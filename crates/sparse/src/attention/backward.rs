@@ -4,14 +4,15 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
+use super::blocks::Blocks;
 use super::{Attention, cost};
 use crate::csr::Csr;
-use crate::lanes::{Ahead, dispatch};
+use crate::lanes::{Ahead, array, array_mut, dispatch, each, strips};
 use crate::parallel::{Executor, Rows, Spans, over};
 use crate::pattern::Pattern;
 use crate::scalar::Scalar;
 use crate::sddmm::row_products;
-use crate::spmm::walk::{Edges, Table, Walk};
+use crate::spmm::walk::Table;
 
 /// Gradients of [`attend`](super::attend) for `x`, `a_row` and `a_col`.
 ///
@@ -57,11 +58,10 @@ pub fn attend_backward<T: Scalar>(
         dispatch(ByRows { a: csr, operands, alpha, grad, rows, ds, da_row: da_row.data });
     });
 
-    let walks = operands.walks(a.transpose(), grad);
     let pieces = (Rows { data: dx, width: all }, Rows { data: da_col, width: heads });
     over(exec, cols, cost(a.transpose().row_ptr(), all + heads), pieces, |cols, (dx, da_col)| {
         let (dx, da_col) = (dx.data, da_col.data);
-        dispatch(ByColumns { a, operands, walks: &walks, alpha, ds: &ds, grad, cols, dx, da_col });
+        dispatch(ByColumns { a, operands, alpha, ds: &ds, grad, cols, dx, da_col });
     });
 }
 
@@ -93,7 +93,7 @@ impl<T: Scalar> ByRows<'_, T> {
     #[inline(always)]
     fn run<S: Simd, const P: usize>(self, simd: S) {
         let Self { a, operands, alpha, grad, rows, mut ds, da_row } = self;
-        let &Attention { heads, width, x, slope, .. } = operands;
+        let &Attention { heads, width, x, .. } = operands;
         let (all, first_row) = (operands.all(), rows.start);
         let ahead = Ahead::new(a, &rows, x, all);
         let scores_ahead = Ahead::new(a, &rows, operands.a_col, heads);
@@ -108,30 +108,57 @@ impl<T: Scalar> ByRows<'_, T> {
                 let grad = &grad[row * all + head * width..][..width];
                 let x = Table { data: x, stride: all, from: head * width };
                 row_products::<T, S, P>(simd, grad, &x, col, &mut space);
-                let place = |k: usize| (edges.start + k) * heads + head;
-                let mut mean = T::ZERO;
-                for (k, product) in space.iter_mut().enumerate() {
-                    *product = operands.kept(place(k), *product);
-                    mean += alpha[place(k)] * *product;
+                for (ds, &product) in ds.iter_mut().skip(head).step_by(heads).zip(&space) {
+                    *ds = product;
                 }
-                let mut sum = T::ZERO;
-                for (k, (&product, &col)) in space.iter().zip(col).enumerate() {
-                    let slope = if operands.sum(row, col, head) > T::ZERO { T::ONE } else { slope };
-                    let gradient = alpha[place(k)] * (product - mean) * slope;
-                    ds[k * heads + head] = gradient;
-                    sum += gradient;
-                }
-                da_row[(row - first_row) * heads + head] = sum;
             }
+            if let Some(keep) = operands.keep {
+                let keep = &keep[edges.start * heads..edges.end * heads];
+                for (ds, keep) in ds.iter_mut().zip(keep) {
+                    *ds *= *keep;
+                }
+            }
+            let alpha = &alpha[edges.start * heads..edges.end * heads];
+            let sums = &mut da_row[(row - first_row) * heads..][..heads];
+            score_gradients(operands, row, col, alpha, ds, sums);
         }
     }
+}
+
+/// From the gradients of the weights to those of the scores, in `ds: [edges, heads]`, and their sums.
+#[inline(always)]
+fn score_gradients<T: Scalar>(
+    operands: &Attention<'_, T>,
+    row: usize,
+    col: &[u32],
+    alpha: &[T],
+    ds: &mut [T],
+    sums: &mut [T],
+) {
+    let heads = operands.heads;
+    strips!(heads, at, H in [8, 4, 2, 1] => {
+        let own = array::<T, H>(operands.a_row, row * heads + at);
+        let mut means = [T::ZERO; H];
+        for k in 0..col.len() {
+            let (alpha, products) = (array::<T, H>(alpha, k * heads + at), array::<T, H>(ds, k * heads + at));
+            means = each(|h| means[h] + alpha[h] * products[h]);
+        }
+        let mut sum = [T::ZERO; H];
+        for (k, &col) in col.iter().enumerate() {
+            let other = array::<T, H>(operands.a_col, col as usize * heads + at);
+            let (alpha, ds) = (array::<T, H>(alpha, k * heads + at), array_mut::<T, H>(ds, k * heads + at));
+            let slopes = each::<T, H>(|h| if own[h] + other[h] > T::ZERO { T::ONE } else { operands.slope });
+            *ds = each(|h| alpha[h] * (ds[h] - means[h]) * slopes[h]);
+            sum = each(|h| sum[h] + ds[h]);
+        }
+        *array_mut(sums, at) = sum;
+    });
 }
 
 /// The gradient of `x`, and the sums of the scores' gradient over the edges of a column.
 struct ByColumns<'a, T> {
     a: &'a Pattern,
     operands: &'a Attention<'a, T>,
-    walks: &'a [Walk<'a, T>],
     alpha: &'a [T],
     ds: &'a [T],
     grad: &'a [T],
@@ -145,12 +172,13 @@ impl<T: Scalar> WithSimd for ByColumns<'_, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { a, operands, walks, alpha, ds, grad, cols, dx, da_col } = self;
-        let (heads, all, width, first_col) = (operands.heads, operands.all(), operands.width, cols.start);
+        let Self { a, operands, alpha, ds, grad, cols, dx, da_col } = self;
+        let (heads, all, first_col) = (operands.heads, operands.all(), cols.start);
         let transpose = a.transpose();
         let ahead = Ahead::new(transpose, &cols, grad, all);
         let edge_ahead = |x: &[T]| Ahead::within(transpose, a.transposed_edge(), &cols, x, [heads, 0, heads]);
         let (alpha_ahead, ds_ahead) = (edge_ahead(alpha), edge_ahead(ds));
+        let mut weighted = Blocks::new(transpose, grad, [heads, operands.width]);
         let mut space = Vec::new();
         for col in cols.clone() {
             let (edges, rows) = (transpose.range(col), transpose.row(col));
@@ -158,21 +186,23 @@ impl<T: Scalar> WithSimd for ByColumns<'_, T> {
             ds_ahead.ask(edges.clone(), ds);
             ahead.ask(edges.clone(), grad);
             let sums = &mut da_col[(col - first_col) * heads..][..heads];
-            sums.fill(T::ZERO);
             space.clear();
-            space.resize(heads * rows.len(), T::ZERO);
-            for (k, &edge) in a.transposed_edge()[edges].iter().enumerate() {
-                for (head, sum) in sums.iter_mut().enumerate() {
-                    let place = edge as usize * heads + head;
-                    *sum += ds[place];
-                    space[head * rows.len() + k] = operands.kept(place, alpha[place]);
+            let edges = &a.transposed_edge()[edges];
+            space.resize(edges.len() * heads, T::ZERO);
+            strips!(heads, at, H in [8, 4, 2, 1] => {
+                let mut sum = [T::ZERO; H];
+                for (k, &edge) in edges.iter().enumerate() {
+                    let place = edge as usize * heads + at;
+                    let (ds, alpha) = (array::<T, H>(ds, place), array::<T, H>(alpha, place));
+                    sum = each(|h| sum[h] + ds[h]);
+                    *array_mut(&mut space, k * heads + at) = match operands.keep {
+                        Some(keep) => each(|h| alpha[h] * keep[place + h]),
+                        None => *alpha,
+                    };
                 }
-            }
-            for head in 0..heads {
-                let weights = Some(&space[head * rows.len()..][..rows.len()]);
-                let dx = &mut dx[(col - first_col) * all + head * width..][..width];
-                walks[head].row(simd, &Edges { row: col, col: rows, weights }, dx);
-            }
+                *array_mut(sums, at) = sum;
+            });
+            weighted.row(simd, rows, &space, &mut dx[(col - first_col) * all..][..all]);
         }
     }
 }

@@ -5,6 +5,7 @@
 //! made: what stays of an edge is one number for each head.
 
 mod backward;
+mod blocks;
 
 pub use backward::attend_backward;
 
@@ -13,11 +14,10 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use crate::csr::Csr;
-use crate::lanes::{Ahead, dispatch};
+use crate::lanes::{Ahead, array, array_mut, dispatch, each, strips};
 use crate::parallel::{Executor, Rows, Spans, over};
 use crate::scalar::Scalar;
-use crate::spmm::plain;
-use crate::spmm::walk::{Edges, Table, Walk, Weights};
+use blocks::Blocks;
 
 /// The operands of an attention.
 #[derive(Debug, Clone, Copy)]
@@ -53,28 +53,6 @@ impl<T: Scalar> Attention<'_, T> {
     fn all(&self) -> usize {
         self.heads * self.width
     }
-
-    /// A score before the leaky ReLU.
-    #[inline(always)]
-    fn sum(&self, row: usize, col: u32, head: usize) -> T {
-        self.a_row[row * self.heads + head] + self.a_col[col as usize * self.heads + head]
-    }
-
-    /// `α keep` of an edge and head.
-    #[inline(always)]
-    fn kept(&self, place: usize, alpha: T) -> T {
-        self.keep.map_or(alpha, |keep| alpha * keep[place])
-    }
-
-    /// `A x`, one walk for each head.
-    fn walks<'w>(&self, a: &'w Csr, x: &'w [T]) -> Vec<Walk<'w, T>> {
-        let (stride, width) = (self.all(), self.width);
-        let of = |head| Walk {
-            x: Table { data: x, stride, from: head * width },
-            ..plain(a, Weights::One, x, width)
-        };
-        (0..self.heads).map(of).collect()
-    }
 }
 
 /// `y_ih = Σ_j α_eh keep_eh x_jh`, and the weights `α`, which the backward needs.
@@ -103,10 +81,9 @@ pub fn attend<T: Scalar>(
     let (heads, all, ptr) = (operands.heads, operands.all(), a.row_ptr());
     assert_eq!(alpha.len(), a.nnz() * heads, "attend: `alpha` must be [{}, {heads}]", a.nnz());
     assert_eq!(y.len(), a.rows() * all, "attend: `y` must be [{}, {all}]", a.rows());
-    let walks = operands.walks(a, operands.x);
     let pieces = (Spans { data: alpha, ptr, width: heads }, Rows { data: y, width: all });
     over(exec, a.rows(), cost(ptr, all + heads), pieces, |rows, (alpha, y)| {
-        dispatch(Forward { a, operands, walks: &walks, rows, alpha, y: y.data });
+        dispatch(Forward { a, operands, rows, alpha, y: y.data });
     });
 }
 
@@ -119,7 +96,6 @@ fn cost(ptr: &[u32], width: usize) -> impl Fn(usize) -> usize {
 struct Forward<'a, T> {
     a: &'a Csr,
     operands: &'a Attention<'a, T>,
-    walks: &'a [Walk<'a, T>],
     rows: Range<usize>,
     alpha: Spans<'a, T>,
     y: &'a mut [T],
@@ -130,10 +106,11 @@ impl<T: Scalar> WithSimd for Forward<'_, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { a, operands, walks, rows, mut alpha, y } = self;
-        let (heads, all, width, first_row) = (operands.heads, operands.all(), operands.width, rows.start);
+        let Self { a, operands, rows, mut alpha, y } = self;
+        let (heads, all, first_row) = (operands.heads, operands.all(), rows.start);
         let ahead = Ahead::new(a, &rows, operands.x, all);
         let scores_ahead = Ahead::new(a, &rows, operands.a_col, heads);
+        let mut sums = Blocks::new(a, operands.x, [heads, operands.width]);
         let (ptr, mut each_alpha) = (a.row_ptr(), alpha.each());
         let mut space = Vec::new();
         let mut start = rows.start;
@@ -153,23 +130,17 @@ impl<T: Scalar> WithSimd for Forward<'_, T> {
                 *score = score.exp();
             }
             for (row, alpha) in (start..end).zip(&mut each_alpha) {
-                let (edges, col) = (a.range(row), a.row(row));
+                let (edges, weights) = (a.range(row), &mut space[of_row(row)]);
                 ahead.ask(edges.clone(), operands.x);
-                let y = &mut y[(row - first_row) * all..][..all];
-                if col.is_empty() {
-                    y.fill(T::ZERO);
-                    continue;
-                }
-                for (head, weights) in space[of_row(row)].chunks_exact_mut(col.len()).enumerate() {
-                    let sum = weights.iter().fold(T::ZERO, |sum, &weight| sum + weight);
-                    for (k, weight) in weights.iter_mut().enumerate() {
-                        let share = *weight / sum;
-                        alpha[k * heads + head] = share;
-                        *weight = operands.kept((edges.start + k) * heads + head, share);
+                shares(weights, heads);
+                alpha.copy_from_slice(weights);
+                if let Some(keep) = operands.keep {
+                    let keep = &keep[edges.start * heads..edges.end * heads];
+                    for (weight, keep) in weights.iter_mut().zip(keep) {
+                        *weight *= *keep;
                     }
-                    let edges = Edges { row, col, weights: Some(weights) };
-                    walks[head].row(simd, &edges, &mut y[head * width..][..width]);
                 }
+                sums.row(simd, a.row(row), weights, &mut y[(row - first_row) * all..][..all]);
             }
             start = end;
         }
@@ -179,31 +150,41 @@ impl<T: Scalar> WithSimd for Forward<'_, T> {
 /// Numbers whose exponentials are taken in one go, or a row's if they are more.
 const GROUP: usize = 512;
 
-/// The scores of a row, head by head so that the edges of a head stand together, less the largest of each head.
+/// The scores of a row's edges, less the largest of each head: `[edges, heads]`.
 #[inline(always)]
 fn scores<T: Scalar>(operands: &Attention<'_, T>, row: usize, col: &[u32], out: &mut [T]) {
-    let heads = operands.heads;
-    if col.is_empty() || heads == 0 {
-        return;
-    }
-    let edges = col.len();
-    let own = &operands.a_row[row * heads..][..heads];
-    for (k, &col) in col.iter().enumerate() {
-        let other = &operands.a_col[col as usize * heads..][..heads];
-        let outs = out[k..].iter_mut().step_by(edges);
-        for (out, (&own, &other)) in outs.zip(own.iter().zip(other)) {
-            *out = leaky(own + other, operands.slope);
+    let (heads, a_col, slope) = (operands.heads, operands.a_col, operands.slope);
+    strips!(heads, at, H in [8, 4, 2, 1] => {
+        let own = array::<T, H>(operands.a_row, row * heads + at);
+        let mut largest = [T::from_f64(f64::NEG_INFINITY); H];
+        for (k, &col) in col.iter().enumerate() {
+            let other = array::<T, H>(a_col, col as usize * heads + at);
+            let scores = each::<T, H>(|h| leaky(own[h] + other[h], slope));
+            largest = each(|h| if scores[h] > largest[h] { scores[h] } else { largest[h] });
+            *array_mut(out, k * heads + at) = scores;
         }
-    }
-    for scores in out.chunks_exact_mut(col.len()) {
-        let mut largest = scores[0];
-        for &score in &*scores {
-            largest = if score > largest { score } else { largest };
+        for k in 0..col.len() {
+            let scores = array_mut::<T, H>(out, k * heads + at);
+            *scores = each(|h| scores[h] - largest[h]);
         }
-        for score in scores {
-            *score -= largest;
+    });
+}
+
+/// Divides the numbers of each head by their sum.
+#[inline(always)]
+fn shares<T: Scalar>(weights: &mut [T], heads: usize) {
+    let edges = weights.len() / heads.max(1);
+    strips!(heads, at, H in [8, 4, 2, 1] => {
+        let mut sums = [T::ZERO; H];
+        for k in 0..edges {
+            let weights = array::<T, H>(weights, k * heads + at);
+            sums = each(|h| sums[h] + weights[h]);
         }
-    }
+        for k in 0..edges {
+            let weights = array_mut::<T, H>(weights, k * heads + at);
+            *weights = each(|h| weights[h] / sums[h]);
+        }
+    });
 }
 
 #[inline(always)]
