@@ -21,6 +21,24 @@ pub fn close(what: &str, got: &Tensor, want: &Tensor, tolerance: f64) -> Result<
     Err(format!("{what} is off by {error:.3e} at scale {scale:.3}"))
 }
 
+/// Whether two nodes of a graph have equal scores, up to rounding.
+///
+/// # Panics
+///
+/// When `score` has not one number for each of the nodes that `sizes` counts.
+pub fn tied(score: &Tensor, sizes: &[u32]) -> bool {
+    const ROUNDING: f64 = 1e-9;
+    let score = Vec::<f64>::try_from(score.detach().to_kind(Kind::Double).reshape(-1)).expect("real scores");
+    let mut rest = score.as_slice();
+    sizes.iter().any(|&n| {
+        let (graph, others) = rest.split_at(n as usize);
+        rest = others;
+        let mut graph = graph.to_vec();
+        graph.sort_by(f64::total_cmp);
+        graph.windows(2).any(|pair| pair[1] - pair[0] < ROUNDING)
+    })
+}
+
 /// Checks that every number is one.
 ///
 /// # Errors

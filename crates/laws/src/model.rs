@@ -1,13 +1,14 @@
 //! Laws of [`Model`].
 
-use coarsen_model::Model;
+use coarsen_model::{Model, Output, Trace};
 use coarsen_nn::{Ctx, Dims, Params};
 use coarsen_pool::Invariance;
 use coarsen_tensor::{Layout, Level};
+use tch::no_grad;
 
 use crate::case::{Direction, cases};
 use crate::check::{self, Law, Promise};
-use crate::compare::{finite, require};
+use crate::compare::{finite, require, tied};
 use crate::error::Broken;
 use crate::laws::Laws;
 use crate::seen::Seen;
@@ -20,15 +21,7 @@ impl Subject for dyn Model {
     /// The level as the network [needs](Model::needs) it: a law never sees more of a model than a loader would.
     fn see(&self, g: &Level, ctx: Ctx) -> Seen {
         let g = ready(self, g);
-        let output = self.forward(&g, ctx);
-        let named = |name: &str, t| (name.to_owned(), t);
-        let graphs = output.graphs.map(|t| named("graphs", t)).into_iter();
-        Seen {
-            nodes: output.nodes.map(|t| named("nodes", rows(&g, &t))).into_iter().collect(),
-            graphs: graphs.chain(output.logits.map(|t| named("logits", t))).collect(),
-            losses: output.losses,
-            ..Seen::default()
-        }
+        seen(&g, self.forward(&g, ctx.traced()))
     }
 
     fn malformed(&self, g: &Level, _: &Dims, ctx: Ctx) -> Result<(), String> {
@@ -51,6 +44,24 @@ impl Subject for dyn Model {
             require(loss.weight.is_finite(), || format!("loss {} weighs {}", loss.name, loss.weight))?;
             finite(&format!("loss {}", loss.name), &loss.value)
         })
+    }
+}
+
+/// What a network gave for a level; with traces, whether it pooled by scores that tie.
+fn seen(g: &Level, output: Output) -> Seen {
+    let named = |name: &str, t| (name.to_owned(), t);
+    let graphs = output.graphs.map(|t| named("graphs", t)).into_iter();
+    // Of a coarser level the sizes are not told, so scores are compared across its graphs, too.
+    let ties = |trace: &Trace| {
+        let of_nodes = trace.name.ends_with(".score") && trace.value.dim() == 1;
+        of_nodes && tied(&trace.value, &[trace.value.numel() as u32])
+    };
+    Seen {
+        nodes: output.nodes.map(|t| named("nodes", rows(g, &t))).into_iter().collect(),
+        graphs: graphs.chain(output.logits.map(|t| named("logits", t))).collect(),
+        losses: output.losses,
+        tied: output.traces.iter().any(ties),
+        ..Seen::default()
     }
 }
 
@@ -104,13 +115,24 @@ pub fn check(
     check::check(LAWS, &make, invariance, laws)
 }
 
-/// Renumbering the nodes of a graph renumbers the rows of what is said of nodes, and changes nothing else.
+/// Renumbering the nodes of a graph renumbers the rows of what is said of nodes, and changes nothing else. Where a network pools by scores of
+/// nodes (traces `….score`) and two of them are equal, the graph is left out.
 ///
 /// # Errors
 ///
 /// [`Broken::Counterexample`] with the smallest batch found.
 pub fn invariant(make: &Make<dyn Model>, laws: &Laws) -> Result<(), Broken> {
     shared::order("invariant", make, laws)
+}
+
+/// Of how many batches out of [`Laws::cases`] [`invariant`] asks nothing, since the network pools by scores of nodes and in every graph
+/// two of them are equal.
+///
+/// # Errors
+///
+/// [`Broken::Counterexample`] where the network panics.
+pub fn ties(make: &Make<dyn Model>, laws: &Laws) -> Result<u32, Broken> {
+    shared::ties(make, laws)
 }
 
 /// A pass that keeps traces gives the same bits, and finite traces; one that does not keeps none.
@@ -124,10 +146,11 @@ pub fn tracing_changes_nothing(make: &Make<dyn Model>, laws: &Laws) -> Result<()
         let built = Built::new(make, &case.dims(), case.seed);
         let ctx = Ctx { train: false, ..case.ctx };
         let g = case.level();
-        let seen = built.see(&g, ctx.traced());
-        seen.agrees(&built.see(&g, ctx), &exact)?;
-        let forward = |ctx| built.module.forward(&ready(built.module.as_ref(), &g), ctx).traces;
-        require(forward(ctx).is_empty(), || "traces are kept unasked".to_owned())?;
-        forward(ctx.traced()).iter().try_for_each(|trace| finite(&trace.name, &trace.value))
+        let g = ready(built.module.as_ref(), &g);
+        let forward = |ctx| no_grad(|| built.module.forward(&g, ctx));
+        let traces = forward(ctx.traced()).traces;
+        seen(&g, forward(ctx.traced())).agrees(&seen(&g, forward(ctx)), &exact)?;
+        require(forward(ctx).traces.is_empty(), || "traces are kept unasked".to_owned())?;
+        traces.iter().try_for_each(|trace| finite(&trace.name, &trace.value))
     })
 }

@@ -22,7 +22,7 @@ pub struct Seen {
     /// What losses over nodes and over edges are means of; `None` where they may speak of another level than the input's.
     pub counted: Option<Counted>,
     /// Whether two nodes of a graph have one score, as twins have whatever scores them: then their order decides, and renumbering may
-    /// change everything.
+    /// change everything: the law of order leaves such graphs out.
     pub tied: bool,
     /// What must be 0: padded rows.
     pub zeros: Vec<(String, Tensor)>,

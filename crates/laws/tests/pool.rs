@@ -1,8 +1,8 @@
 //! Every row of `POOLS` obeys the laws of pooling operators, and so does every control of it.
 
-use coarsen_laws::{Laws, Passes, config, pool};
+use coarsen_laws::{Broken, Laws, Passes, config, pool};
 use coarsen_nn::{Dims, Params};
-use coarsen_pool::{Control, Invariance, POOLS, find, invariance};
+use coarsen_pool::{Control, Invariance, POOLS, Pool, find, invariance};
 use serde_json::{Value, json};
 use tch::{Device, nn::VarStore};
 
@@ -12,6 +12,7 @@ fn variants() -> Vec<Value> {
         json!({"kind": "asap", "keep": {"count": 2}, "loops": "fill"}),
         json!({"kind": "diffpool", "ratio": 1.0, "cap": 5, "layers": 1, "hidden": 5, "norm": "none", "conv": {"kind": "gcn"}}),
         json!({"kind": "diffpool", "ratio": 0.5, "hidden": 5, "losses": "none", "norm": "before", "conv": {"kind": "gin"}}),
+        json!({"kind": "diffpool-det", "ratio": 0.5, "layers": 1, "hidden": 5, "norm": "none", "conv": {"kind": "gcn"}}),
         json!({"kind": "g-pool", "ratio": 0.8}),
         json!({"kind": "g-pool", "scorer": "projection", "edges": "walks"}),
         json!({"kind": "gmn", "clusters": 3, "heads": 1, "width": 4, "tau": 1.7, "keys": {"frozen-every": 5}}),
@@ -163,4 +164,34 @@ fn the_losses_of_pyg_are_all_that_its_row_breaks() {
     );
     let message = exact.expect_err("it breaks laws").to_string();
     assert!(message.contains("batch_independent does not hold: loss "), "{message}");
+}
+
+fn made(config: &Value) -> impl Fn(&Params, &Dims) -> Box<dyn Pool> {
+    move |p, dims| coarsen_pool::pool(config, p, dims).expect("a valid configuration")
+}
+
+/// The law of order leaves out batches with equal scores; it must not leave out many.
+#[test]
+fn few_batches_tie() {
+    let laws = Laws { cases: 200, ..Laws::default() };
+    for spec in POOLS.iter().filter(|spec| spec.invariance == Invariance::UpToTies) {
+        let tied = pool::ties(&made(&(spec.example)()), &laws).expect("nothing is asked");
+        assert!(tied <= 40, "{}: {tied} of 200 batches are left out", spec.name);
+    }
+}
+
+/// What is excused from the law of order needs the excuse: rows that are seeded, and every control that takes numbers by position.
+#[test]
+fn what_is_seeded_depends_on_the_order() {
+    let seeded =
+        POOLS.iter().filter(|spec| spec.invariance == Invariance::Seeded).map(|spec| (spec.example)());
+    let by_position = controlled().into_iter().filter(|config| config["control"] != "invariant");
+    let laws = Laws { shrink_steps: 0, ..Laws::default() };
+    for mut config in seeded.chain(by_position) {
+        if let Some(ratio) = config.get_mut("ratio") {
+            *ratio = json!(0.5); // several clusters of small graphs
+        }
+        let broken = pool::invariant(&made(&config), &laws).expect_err(&config.to_string());
+        assert!(matches!(broken, Broken::Counterexample { .. }), "{config}: {broken}");
+    }
 }

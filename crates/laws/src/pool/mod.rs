@@ -5,12 +5,12 @@ mod shape;
 use coarsen_nn::{Ctx, Dims, Params};
 use coarsen_pool::{Invariance, Pool, Scores};
 use coarsen_tensor::{Adjacency, Assignment, Level};
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use crate::block::blocks;
 use crate::case::{Direction, cases};
 use crate::check::{self, Law, Promise};
-use crate::compare::{close, require, zero};
+use crate::compare::{close, require, tied, zero};
 use crate::error::Broken;
 use crate::laws::Laws;
 use crate::seen::{Counted, Seen};
@@ -57,20 +57,6 @@ impl Subject for dyn Pool {
     }
 }
 
-/// Whether two rows of a graph are one score, up to rounding.
-fn tied(score: &Tensor, sizes: &[u32]) -> bool {
-    const ROUNDING: f64 = 1e-9;
-    let score = Vec::<f64>::try_from(score.detach().to_kind(Kind::Double).reshape(-1)).expect("real scores");
-    let mut rest = score.as_slice();
-    sizes.iter().any(|&n| {
-        let (graph, others) = rest.split_at(n as usize);
-        rest = others;
-        let mut graph = graph.to_vec();
-        graph.sort_by(f64::total_cmp);
-        graph.windows(2).any(|pair| pair[1] - pair[0] < ROUNDING)
-    })
-}
-
 fn edges(g: &Level) -> i64 {
     match &g.adj {
         Adjacency::Sparse(a) => a.pattern.edges(),
@@ -95,8 +81,8 @@ const LAWS: &[Law<dyn Pool>] = &[
 /// `invariant`, `batch_independent`, `padding_inert`, `layouts_agree`, `every_parameter_learns`.
 ///
 /// What `invariance` says is taken at its word: a seeded operator is not held to `invariant`; of a broken law a counterexample is
-/// looked for, and finding none is an error as well. Features never tie inside a graph; where the scores of two nodes do, `invariant` asks
-/// nothing of the batch.
+/// looked for, and finding none is an error as well. Features never tie inside a graph; where the scores of two nodes do, `invariant` leaves
+/// the graph out.
 ///
 /// A law that the operator does not promise is left out by name, [`Laws::without`]: `layouts_agree` where the two layouts mean
 /// different things, `every_parameter_learns` under a random control, whose operator has parameters that decide nothing.
@@ -132,6 +118,28 @@ pub fn check(
 /// [`Broken::Counterexample`] with the smallest batch found.
 pub fn invariant(make: &Make<dyn Pool>, laws: &Laws) -> Result<(), Broken> {
     shared::order("invariant", make, laws)
+}
+
+/// Of how many batches out of [`Laws::cases`] [`invariant`] asks nothing, since two nodes of every graph have equal scores.
+///
+/// # Errors
+///
+/// [`Broken::Counterexample`] where the operator panics.
+///
+/// # Examples
+///
+/// ```
+/// use coarsen_laws::{Laws, pool};
+/// use coarsen_nn::Config;
+/// use coarsen_pool::TopKConfig;
+///
+/// let laws = Laws { cases: 20, ..Laws::default() };
+/// let tied = pool::ties(&|params, dims| Box::new(TopKConfig::default().init(params, dims)), &laws)?;
+/// assert_eq!(tied, 0);
+/// # Ok::<(), coarsen_laws::Broken>(())
+/// ```
+pub fn ties(make: &Make<dyn Pool>, laws: &Laws) -> Result<u32, Broken> {
+    shared::ties(make, laws)
 }
 
 /// What is symmetric stays so: `A = Aᵀ` gives `A' = A'ᵀ`, to [`Laws::tolerance`].

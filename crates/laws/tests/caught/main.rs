@@ -5,6 +5,7 @@ mod conv;
 mod model;
 mod pool;
 mod readout;
+mod ties;
 mod verdict;
 
 use coarsen_laws::{Broken, Laws};
