@@ -53,7 +53,8 @@ fn seen(g: &Level, output: Output) -> Seen {
     let graphs = output.graphs.map(|t| named("graphs", t)).into_iter();
     // Of a coarser level the sizes are not told, so scores are compared across its graphs, too.
     let ties = |trace: &Trace| {
-        let of_nodes = trace.name.ends_with(".score") && trace.value.dim() == 1;
+        let part = trace.name.rsplit('.').next();
+        let of_nodes = part == Some("score") && trace.value.dim() == 1;
         of_nodes && tied(&trace.value, &[trace.value.numel() as u32])
     };
     Seen {

@@ -6,7 +6,7 @@ use tch::Kind;
 
 use crate::adjacency::Sparse;
 
-/// The clusters of every graph by [`clusters`](coarsen_graph::cluster::heavy_edge::clusters), of which a graph of `n` nodes has at
+/// The clusters of every graph by [`clusters`], of which a graph of `n` nodes has at
 /// most `most(n)`, and at least one.
 ///
 /// They are numbered over the batch, in each graph by their lowest member; what [`Assignment::clusters`](crate::Assignment::clusters)

@@ -25,7 +25,7 @@ pub struct Reduction {
 }
 
 /// The entry of each node in the eigenvector of the largest eigenvalue of its component
-/// ([`spectral::largest`](coarsen_graph::cluster::spectral::largest)), the largest entry being 1; no gradient.
+/// ([`spectral::largest`]), the largest entry being 1; no gradient.
 ///
 /// # Shapes
 ///
