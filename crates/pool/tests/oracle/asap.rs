@@ -1,13 +1,13 @@
 //! ASAP against the released code and PyG's `ASAPooling`.
 
 use coarsen_fixture::{Case, assert_close, assert_equal};
-use coarsen_nn::{Ctx, Dims, Params};
+use coarsen_nn::Ctx;
 use coarsen_tensor::Segments;
 use serde_json::{Value, json};
-use tch::{Device, Kind, Tensor, nn::VarStore, no_grad};
+use tch::Kind;
 
 use crate::each;
-use crate::record::{Objective, compare_edges, integers, stacked, to_array, to_tensor};
+use crate::record::{Objective, compare_edges, integers, made, stacked, to_array};
 
 /// Names of the recorded parameters and ours.
 const SHARED: [(&str, &str); 6] = [
@@ -66,21 +66,7 @@ fn agrees_with_pyg() {
 
 fn check(case: &Case, kind: Kind, config: &Value, names: &[(&str, &str)]) {
     let g = stacked(case, kind);
-    let mut store = VarStore::new(Device::Cpu);
-    store.set_kind(kind);
-    let dims = Dims::new(case.config["in"].as_i64().expect("a width"), 1);
-    let pool = coarsen_pool::pool(config, &Params::new(&store.root(), 0), &dims).expect("a configuration");
-    let mut variables = store.variables();
-    let parameters: Vec<(String, Tensor)> = names
-        .iter()
-        .map(|(theirs, ours)| {
-            let value = variables.remove(*ours).unwrap_or_else(|| panic!("{case}: no parameter {ours}"));
-            let name = format!("param.{theirs}");
-            no_grad(|| value.shallow_clone().copy_(&to_tensor(&case.real(&name), kind)));
-            (name, value)
-        })
-        .collect();
-    assert!(variables.is_empty(), "{case}: every parameter is recorded");
+    let (pool, parameters) = made(case, kind, config, names);
 
     let pooled = pool.pool(&g.level, Ctx::eval());
     let graphs: &Segments = &g.level.segments();

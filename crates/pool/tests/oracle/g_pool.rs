@@ -4,10 +4,10 @@ use coarsen_fixture::{Case, assert_equal};
 use coarsen_nn::{Ctx, Dims, Params};
 use coarsen_tensor::{Adjacency, Assignment, Layout, Level, Pattern, Segments, Sparse};
 use serde_json::json;
-use tch::{Device, Kind, Tensor, nn::VarStore, no_grad};
+use tch::{Device, Kind, Tensor, nn::VarStore};
 
 use crate::each;
-use crate::record::{Objective, integers, leaf, padded, to_tensor};
+use crate::record::{Objective, integers, leaf, made, padded, to_tensor};
 
 #[test]
 fn pooling_agrees_with_the_release() {
@@ -22,17 +22,9 @@ fn unpooling_agrees_with_the_release() {
 fn pools(case: &Case, kind: Kind) {
     let (x, adj) = (leaf(case, "x", kind), to_tensor(&case.real("adj"), kind));
     let g = padded(case, &x.unsqueeze(0), &adj.unsqueeze(0)).to_layout(Layout::Sparse);
-    let mut store = VarStore::new(Device::Cpu);
-    store.set_kind(kind);
     let config = json!({"kind": "g-pool", "ratio": case.config["ratio"], "edges": "columns"});
-    let dims = Dims::new(case.config["in"].as_i64().expect("a width"), 1);
-    let pool = coarsen_pool::pool(&config, &Params::new(&store.root(), 0), &dims).expect("a configuration");
-    let variables = store.variables();
-    let [weight, bias] = ["weight", "bias"].map(|role| {
-        let variable = variables[&format!("score.{role}")].shallow_clone();
-        no_grad(|| variable.shallow_clone().copy_(&to_tensor(&case.real(&format!("param.{role}")), kind)));
-        variable
-    });
+    let names = [("weight", "score.weight"), ("bias", "score.bias")];
+    let (pool, parameters) = made(case, kind, &config, &names);
 
     let pooled = pool.pool(&g, Ctx::eval());
     let Assignment::Entries(s) = &pooled.selection.s else { panic!("{case}: entries") };
@@ -51,7 +43,9 @@ fn pools(case: &Case, kind: Kind) {
     objective.output(case, "x", &pooled.level.x.index_select(0, &order));
     let a = a.a.squeeze_dim(0).index_select(0, &order).index_select(1, &order);
     objective.output(case, "adj", &a);
-    objective.gradients(case, &[("x", &x), ("param.weight", &weight), ("param.bias", &bias)]);
+    let mut leaves = vec![("x", &x)];
+    leaves.extend(parameters.iter().map(|(name, value)| (name.as_str(), value)));
+    objective.gradients(case, &leaves);
 }
 
 /// Where the file has our new nodes: in our order, but for nodes of equal score, whose order the release leaves open.

@@ -3,14 +3,40 @@
 use std::sync::Arc;
 
 use coarsen_fixture::{Case, assert_close, assert_equal};
+use coarsen_nn::{Dims, Params};
+use coarsen_pool::Pool;
 use coarsen_sparse::Csr;
 use coarsen_tensor::{Adjacency, Level, Padded, Pattern, Segments, Sparse};
 use ndarray::{ArrayD, IxDyn};
-use tch::{Device, Kind, Tensor};
+use serde_json::Value;
+use tch::{Device, Kind, Tensor, nn::VarStore, no_grad};
 
 /// A real tensor of the case, as a leaf that collects a gradient.
 pub(crate) fn leaf(case: &Case, name: &str, kind: Kind) -> Tensor {
     to_tensor(&case.real(name), kind).set_requires_grad(true)
+}
+
+/// The operator of a configuration with the recorded parameters, which are given back as `param.<theirs>`; `names` are theirs and ours.
+pub(crate) fn made(
+    case: &Case,
+    kind: Kind,
+    config: &Value,
+    names: &[(&str, &str)],
+) -> (Box<dyn Pool>, Vec<(String, Tensor)>) {
+    let mut store = VarStore::new(Device::Cpu);
+    store.set_kind(kind);
+    let dims = Dims::new(case.config["in"].as_i64().expect("a width"), 1);
+    let pool = coarsen_pool::pool(config, &Params::new(&store.root(), 0), &dims).expect("a configuration");
+    let mut variables = store.variables();
+    let take = |(theirs, ours): &(&str, &str)| {
+        let value = variables.remove(*ours).unwrap_or_else(|| panic!("{case}: no parameter {ours}"));
+        let name = format!("param.{theirs}");
+        no_grad(|| value.shallow_clone().copy_(&to_tensor(&case.real(&name), kind)));
+        (name, value)
+    };
+    let parameters = names.iter().map(take).collect();
+    assert!(variables.is_empty(), "{case}: every parameter is recorded");
+    (pool, parameters)
 }
 
 pub(crate) fn to_tensor(values: &ArrayD<f64>, kind: Kind) -> Tensor {

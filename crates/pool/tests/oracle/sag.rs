@@ -1,13 +1,13 @@
 //! `SAGPool` against the released code and PyG's `SAGPooling`.
 
 use coarsen_fixture::{Case, assert_equal};
-use coarsen_nn::{Ctx, Dims, Params};
+use coarsen_nn::Ctx;
 use coarsen_tensor::Assignment;
 use serde_json::{Value, json};
-use tch::{Device, Kind, Tensor, nn::VarStore, no_grad};
+use tch::{Device, Kind, Tensor};
 
 use crate::each;
-use crate::record::{Objective, compare_edges, integers, stacked, to_tensor};
+use crate::record::{Objective, compare_edges, integers, made, stacked};
 
 #[test]
 fn agrees_with_the_released_code() {
@@ -43,23 +43,9 @@ const SELECT: (&str, &str) = ("select", "select");
 
 fn check(case: &Case, kind: Kind, (conv, form): (&Value, &str), names: &[(&str, &str)]) {
     let g = stacked(case, kind);
-    let mut store = VarStore::new(Device::Cpu);
-    store.set_kind(kind);
     let config =
         json!({"kind": "sagpool", "conv": conv, "keep": {"ratio": case.config["ratio"]}, "form": form});
-    let dims = Dims::new(case.config["in"].as_i64().expect("a width"), 1);
-    let pool = coarsen_pool::pool(&config, &Params::new(&store.root(), 0), &dims).expect("a configuration");
-    let mut variables = store.variables();
-    let parameters: Vec<(String, Tensor)> = names
-        .iter()
-        .map(|(theirs, ours)| {
-            let value = variables.remove(*ours).unwrap_or_else(|| panic!("{case}: no parameter {ours}"));
-            let name = format!("param.{theirs}");
-            no_grad(|| value.shallow_clone().copy_(&to_tensor(&case.real(&name), kind)));
-            (name, value)
-        })
-        .collect();
-    assert!(variables.is_empty(), "{case}: every parameter is recorded");
+    let (pool, parameters) = made(case, kind, &config, names);
 
     let pooled = pool.pool(&g.level, Ctx::eval());
     let Assignment::Entries(s) = &pooled.selection.s else { panic!("{case}: entries") };

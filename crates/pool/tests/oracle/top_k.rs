@@ -1,13 +1,13 @@
 //! Top-k pooling against PyG's `TopKPooling`.
 
 use coarsen_fixture::{Case, assert_equal};
-use coarsen_nn::{Ctx, Dims, Params};
+use coarsen_nn::Ctx;
 use coarsen_tensor::Assignment;
 use serde_json::{Value, json};
-use tch::{Device, Kind, Tensor, nn::VarStore, no_grad};
+use tch::{Device, Kind, Tensor};
 
 use crate::each;
-use crate::record::{Objective, compare_edges, integers, stacked, to_tensor};
+use crate::record::{Objective, compare_edges, integers, made, stacked};
 
 #[test]
 fn agrees_with_pyg() {
@@ -29,14 +29,9 @@ fn keep(config: &Value) -> Value {
 
 fn check(case: &Case, kind: Kind) {
     let g = stacked(case, kind);
-    let mut store = VarStore::new(Device::Cpu);
-    store.set_kind(kind);
     let multiplier = case.config["multiplier"].as_f64().expect("a number");
     let config = json!({"kind": "top-k", "keep": keep(&case.config), "multiplier": multiplier});
-    let dims = Dims::new(case.config["in"].as_i64().expect("a width"), 1);
-    let pool = coarsen_pool::pool(&config, &Params::new(&store.root(), 0), &dims).expect("a configuration");
-    let p = store.variables().remove("p").expect("the projection");
-    no_grad(|| p.shallow_clone().copy_(&to_tensor(&case.real("param.p"), kind)));
+    let (pool, parameters) = made(case, kind, &config, &[("p", "p")]);
 
     let pooled = pool.pool(&g.level, Ctx::eval());
     let Assignment::Entries(s) = &pooled.selection.s else { panic!("{case}: entries") };
@@ -53,7 +48,8 @@ fn check(case: &Case, kind: Kind) {
         (weight, None) => assert!(weight.is_none_or(|w| w.equal(&w.ones_like())), "{case}: unit weights"),
         (None, Some(_)) => panic!("{case}: the weights are lost"),
     }
-    let mut leaves = vec![("x", &g.x), ("param.p", &p)];
+    let mut leaves = vec![("x", &g.x)];
+    leaves.extend(parameters.iter().map(|(name, value)| (name.as_str(), value)));
     leaves.extend(g.weight.as_ref().map(|w| ("edge_weight", w)));
     objective.gradients(case, &leaves);
 }
