@@ -111,6 +111,7 @@ fn planned(input: &Sparse, plans: &[PlanSpec], seed: u64) -> Vec<Planned> {
 mod tests {
     use super::*;
     use coarsen_graph::{DataDir, FeatureRule};
+    use coarsen_tensor::{Assignment, Laplacian, Reduction};
 
     #[test]
     fn batches_of_equal_sizes_hold_every_sample_once() {
@@ -127,6 +128,27 @@ mod tests {
             full.len() > 1 && full.is_sorted_by(|a, b| a > b),
             "a full batch comes with its last graph: {full:?}"
         );
+    }
+
+    #[test]
+    fn a_plan_speaks_of_the_level_before_it() {
+        let data = DataDir::new("none").load("TRIANGLES", &FeatureRule::default()).expect("a built-in set");
+        let plans = vec![
+            PlanSpec::Graclus,
+            PlanSpec::Kron(Reduction { laplacian: Laplacian::Normalized, least: 0.0 }),
+            PlanSpec::Graclus,
+        ];
+        let needs = Needs { plans, ..Needs::layout(Layout::Sparse) };
+        let level = level(&data, &[0, 1, 2, 3], &needs, 5, Device::Cpu);
+        let mut nodes = level.x.size()[0];
+        assert_eq!(level.plan.len(), 3);
+        for planned in &level.plan {
+            let Assignment::Entries(s) = &planned.s else { panic!("entries") };
+            assert_eq!(s.relation.rows(), nodes);
+            let clusters = s.clusters.rows() as i64;
+            assert!(clusters < nodes, "{clusters} of {nodes}");
+            nodes = clusters;
+        }
     }
 
     #[test]
