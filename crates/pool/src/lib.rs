@@ -24,6 +24,9 @@
 //! | [`asap`] | neighbourhoods by attention, the fittest kept |
 //! | [`diffpool`], [`diffpool_loss`] | the operator; its losses as functions of given assignments |
 //! | [`diffpool_det`] | the same with clusters that are not learned |
+//! | [`ego`] | AdamGNN's ego-networks: the operator |
+//! | [`ego_fitness`], [`ego_select`], [`ego_features`] | how fit they are, which are chosen, what they gather |
+//! | [`ego_score`] | the score of two rows in its attentions |
 //! | [`g_pool`] | Graph U-Nets' operator and its inverse |
 //! | [`gmn`], [`gmn_loss`] | the same of memory layers |
 //! | [`mincut`], [`mincut_loss`] | the same of `MinCutPool` |
@@ -68,6 +71,11 @@ pub mod clusters;
 pub mod diffpool;
 pub mod diffpool_det;
 pub mod diffpool_loss;
+pub mod ego;
+pub mod ego_features;
+pub mod ego_fitness;
+pub mod ego_score;
+pub mod ego_select;
 pub mod g_pool;
 pub mod gmn;
 pub mod gmn_loss;
@@ -90,6 +98,8 @@ pub use asap::{Asap, AsapConfig, Fitness, NewLoops};
 pub use clusters::Clusters;
 pub use diffpool::{AssignConfig, AssignWidth, DiffPool, DiffPoolConfig, Losses};
 pub use diffpool_det::{DiffPoolDet, DiffPoolDetConfig};
+pub use ego::{Ego, EgoConfig, Formed, HyperLoops, Unpool};
+pub use ego_score::{Attention, PairScore};
 pub use g_pool::{Edges, GPool, GPoolConfig, Scorer};
 pub use gmn::{Gmn, GmnConfig, Kernel, Keys, MemPoolConfig, Memory};
 pub use graclus::{ComplementConfig, Graclus, GraclusConfig};

@@ -10,7 +10,8 @@ use crate::pool::Pool;
 use crate::random::{Control, Controlled};
 use crate::steps::{Preset, Steps};
 use crate::{
-    asap, diffpool, diffpool_det, g_pool, gmn, graclus, identity, kron, mincut, sagpool, structpool, top_k,
+    asap, diffpool, diffpool_det, ego, g_pool, gmn, graclus, identity, kron, mincut, sagpool, structpool,
+    top_k,
 };
 
 /// What permuting the nodes of its input does to an operator, and which laws it is known to break.
@@ -106,6 +107,7 @@ pub static POOLS: &[PoolSpec] = &[
     diffpool::SPEC,
     diffpool_det::SPEC,
     diffpool::PYG,
+    ego::SPEC,
     g_pool::SPEC,
     gmn::SPEC,
     graclus::SPEC,

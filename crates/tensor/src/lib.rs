@@ -16,6 +16,7 @@
 //! | [`attention`] | attention over edges |
 //! | [`messages`] | [`Messages`]: rows on directed edges |
 //! | [`assignment`], [`coarsen`](Adjacency::coarsen) | [`Assignment`]; `Sᵀ A S`, hops |
+//! | [`ego`] | [`Memberships`] of ego-networks, and the [`Networks`] that become clusters |
 //! | [`Sparse::attend`], [`Sparse::max`] | what a node makes of those that send to it, beside sums |
 //! | [`layout`] | [`Layout`] and the door between the two |
 //! | [`segment`], [`segments`], [`grouped`] | reductions and products graph by graph |
@@ -53,12 +54,14 @@ pub mod adam;
 pub mod adjacency;
 pub mod affine;
 pub mod assignment;
+mod at_entries;
 pub mod attention;
 pub mod autograd;
 pub mod batch_norm;
 mod blocked;
 mod coarsen;
 pub mod collate;
+pub mod ego;
 mod epilogue;
 pub mod error;
 pub mod executor;
@@ -101,6 +104,7 @@ pub use coarsen_graph::cluster::kron::Laplacian;
 pub use coarsen_graph::fields::{FieldRule, Labelling};
 pub use coarsen_sparse::Act;
 pub use collate::{classes, collate};
+pub use ego::{Memberships, Networks};
 pub use error::Error;
 pub use executor::TorchPool;
 pub use gradients::move_gradients;

@@ -131,9 +131,13 @@ fn sending(x: &Tensor, outputs: i64) -> Ordering {
     (passes * width).cmp(&(2 * outputs))
 }
 
-/// Every row divided by its Euclidean norm. A row up to [`NORM_FLOOR`] becomes 0 and has no gradient, which would be 10¹² times
+/// Every row divided by its Euclidean norm. A row of a norm up to 10⁻¹² becomes 0 and has no gradient, which would be 10¹² times
 /// that of its unit row.
-fn unit_rows(y: &Tensor) -> Tensor {
+///
+/// # Shapes
+///
+/// `[…, F]`, kept.
+pub fn unit_rows(y: &Tensor) -> Tensor {
     let norm = y.norm_scalaropt_dim(2, [-1_i64].as_slice(), true);
     y / norm.masked_fill(&norm.le(NORM_FLOOR), f64::INFINITY)
 }

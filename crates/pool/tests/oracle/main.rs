@@ -4,6 +4,7 @@
 mod asap;
 mod cluster_max;
 mod diff_pool;
+mod ego;
 mod g_pool;
 mod gmn;
 mod losses;
@@ -40,6 +41,8 @@ const KNOWN: [(&str, &[&str]); 2] = [
             "asap_official",
             "cluster_max",
             "diff_pool_dense",
+            "ego_official",
+            "ego_paper",
             "g_pool",
             "g_unpool",
             "gmn_mem",
@@ -49,6 +52,8 @@ const KNOWN: [(&str, &[&str]); 2] = [
             "sag_pyg",
             "struct_pool",
             "top_k",
+            "unpool_mean",
+            "unpool_product",
         ],
     ),
 ];

@@ -23,10 +23,20 @@ pub(crate) fn made(
     config: &Value,
     names: &[(&str, &str)],
 ) -> (Box<dyn Pool>, Vec<(String, Tensor)>) {
+    made_by(case, kind, names, |p, dims| coarsen_pool::pool(config, p, dims).expect("a configuration"))
+}
+
+/// The same of what `make` makes.
+pub(crate) fn made_by<M>(
+    case: &Case,
+    kind: Kind,
+    names: &[(&str, &str)],
+    make: impl FnOnce(&Params, &Dims) -> M,
+) -> (M, Vec<(String, Tensor)>) {
     let mut store = VarStore::new(Device::Cpu);
     store.set_kind(kind);
     let dims = Dims::new(case.config["in"].as_i64().expect("a width"), 1);
-    let pool = coarsen_pool::pool(config, &Params::new(&store.root(), 0), &dims).expect("a configuration");
+    let pool = make(&Params::new(&store.root(), 0), &dims);
     let mut variables = store.variables();
     let take = |(theirs, ours): &(&str, &str)| {
         let value = variables.remove(*ours).unwrap_or_else(|| panic!("{case}: no parameter {ours}"));
@@ -128,10 +138,14 @@ pub(crate) fn compare_edges(case: &Case, level: &Level) -> Option<Tensor> {
     let Adjacency::Sparse(a) = &level.adj else { panic!("{case}: a sparse level") };
     let batch = integers(&a.pattern.graphs().index(Device::Cpu));
     assert_equal(case, "out.batch", batch.view(), case.int("out.batch").view());
+    compare_pattern(case, a, |_, _| true)
+}
 
+/// The same of the edges alone, of those that `counts` says of source and target.
+pub(crate) fn compare_pattern(case: &Case, a: &Sparse, counts: impl Fn(i64, i64) -> bool) -> Option<Tensor> {
     let source = Vec::<i64>::try_from(a.pattern.col(Device::Cpu)).expect("indices");
     let target = Vec::<i64>::try_from(a.pattern.row(Device::Cpu)).expect("indices");
-    let mut order: Vec<usize> = (0..source.len()).collect();
+    let mut order: Vec<usize> = (0..source.len()).filter(|&e| counts(source[e], target[e])).collect();
     order.sort_by_key(|&e| (source[e], target[e]));
     let flat: Vec<i64> = order.iter().map(|&e| source[e]).chain(order.iter().map(|&e| target[e])).collect();
     let got = ArrayD::from_shape_vec(IxDyn(&[2, order.len()]), flat).expect("two rows");
