@@ -228,3 +228,38 @@ fn json_is_strict_and_has_the_documented_defaults() {
         assert_eq!(read(&serde_json::to_string(&protocol).unwrap()).unwrap(), protocol);
     }
 }
+
+/// What is held out is what the rule gives, half of it for each; the counts are those of AdamGNN's code.
+#[test]
+fn a_rule_says_what_is_held_out() {
+    let protocol = Protocol::default();
+    for (n, held) in [(34, 6), (2405, 480), (2708, 541)] {
+        let mut asked = Vec::new();
+        let splits = protocol.held_out(n, 3, |order, count| {
+            asked.push(count);
+            order[..count].to_vec()
+        });
+        for (split, &count) in splits.unwrap().iter().zip(&asked) {
+            assert_eq!(count, held);
+            assert_eq!((split.valid.len(), split.test.len()), (held / 2, held - held / 2));
+            let mut all = [&split.train[..], &split.valid, &split.test].concat();
+            all.sort_unstable();
+            assert!(all.into_iter().eq(0..n));
+        }
+        assert_eq!(asked.len(), 10);
+    }
+    let odd = protocol.held_out(30, 3, |order, count| {
+        order.iter().copied().filter(|sample| sample % 2 == 1).take(count).collect()
+    });
+    assert!(
+        odd.unwrap().iter().all(|split| split.valid.iter().chain(&split.test).all(|sample| sample % 2 == 1))
+    );
+
+    let refused =
+        |protocol: Protocol| protocol.held_out(30, 3, |order, _| order.to_vec()).unwrap_err().to_string();
+    let stratified = Protocol::Holdout { train: 0.8, valid: 0.1, test: 0.1, repeats: 1, stratified: true };
+    assert_eq!(refused(stratified), "holdout: `stratified` must be false, for parts of one graph, got true");
+    let folds = Protocol::KFold { folds: 3, valid: ValidFrom::NextFold, repeats: 1, stratified: false };
+    assert_eq!(refused(folds), "k-fold: `kind` must be holdout, for parts of one graph, got k-fold");
+    assert!(refused(protocol).contains("leaves 0 to train"), "nothing is left to train on");
+}

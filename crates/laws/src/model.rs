@@ -39,6 +39,9 @@ impl Subject for dyn Model {
             let fits = got.len() == want.len() && got[..got.len() - 1] == want[..want.len() - 1];
             require(fits, || format!("nodes of shape {got:?} for features of shape {want:?}"))?;
         }
+        let width = output.nodes.as_ref().and_then(|y| y.size().last().copied());
+        let told = self.node_features();
+        require(width == told, || format!("nodes of width {width:?} in place of {told:?}"))?;
         output.losses.iter().try_for_each(|loss| {
             require(loss.value.numel() == 1, || format!("loss {} is no scalar", loss.name))?;
             require(loss.weight.is_finite(), || format!("loss {} weighs {}", loss.name, loss.weight))?;

@@ -190,6 +190,10 @@ impl Model for Dgcnn {
     fn out_features(&self) -> i64 {
         self.out.out_features()
     }
+
+    fn node_features(&self) -> Option<i64> {
+        Some(self.convs.iter().map(|conv| conv.out_features()).sum())
+    }
 }
 
 #[cfg(test)]

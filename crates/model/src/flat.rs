@@ -57,6 +57,8 @@ pub struct FlatConfig {
     pub norm: NormAt,
     /// Probability of dropping a feature after each layer; with [`Jump::PerLayer`] a logit of each head instead.
     pub dropout: f64,
+    /// What stands behind the last convolution; `plain` for representations of nodes, whose products then have both signs.
+    pub ending: Ending,
     /// What of the layers reaches the graph's representation.
     pub jump: Jump,
     /// Readouts, concatenated; rows of [`READOUTS`](coarsen_nn::READOUTS).
@@ -72,6 +74,7 @@ impl Default for FlatConfig {
             activation: Activation::Relu,
             norm: NormAt::After,
             dropout: 0.0,
+            ending: Ending::Whole,
             jump: Jump::Cat,
             readout: max_and_mean(),
         }
@@ -100,7 +103,7 @@ impl FlatConfig {
                 Jump::Cat | Jump::PerLayer => Join::Cat,
                 Jump::Max => Join::Max,
             },
-            ending: Ending::Whole,
+            ending: self.ending,
         };
         let stack = stack.build(&p.sub("stack"), dims)?;
         let read = match self.jump {
@@ -110,7 +113,11 @@ impl FlatConfig {
             }
             Jump::PerLayer => Read::Heads(self.heads(name, p, dims)?),
         };
-        Ok(Flat { stack, read, outputs: dims.outputs })
+        let nodes = match self.jump {
+            Jump::Last | Jump::Cat | Jump::Max => stack.out_features(),
+            Jump::PerLayer => self.hidden,
+        };
+        Ok(Flat { stack, read, nodes, outputs: dims.outputs })
     }
 
     fn heads(&self, name: &'static str, p: &Params, dims: &Dims) -> Result<Vec<Head>, ConfigError> {
@@ -129,11 +136,12 @@ impl FlatConfig {
 
 /// A stack of convolutions and what is read of it.
 ///
-/// With heads per layer: `logits = Σ_l dropout(W_l readout(H_l) + b_l)`, `H_0 = X`.
+/// With heads per layer: `logits = Σ_l dropout(W_l readout(H_l) + b_l)`, `H_0 = X`; its nodes are then those of the last layer.
 #[derive(Debug)]
 pub struct Flat {
     stack: Stack,
     read: Read,
+    nodes: i64,
     outputs: i64,
 }
 
@@ -199,5 +207,9 @@ impl Model for Flat {
             Read::Joined(readouts) => readouts.out_features(),
             Read::Heads(_) => self.outputs,
         }
+    }
+
+    fn node_features(&self) -> Option<i64> {
+        Some(self.nodes)
     }
 }

@@ -1,7 +1,7 @@
 //! The graph isomorphism network as published (Xu et al. 2019).
 
 use coarsen_nn::{Activation, ConfigError};
-use coarsen_pool::{Invariance, NormAt, fields};
+use coarsen_pool::{Ending, Invariance, NormAt, fields};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -67,6 +67,7 @@ impl GinConfig {
             activation: Activation::Relu,
             norm: NormAt::Before,
             dropout: self.dropout,
+            ending: Ending::Whole,
             jump: Jump::PerLayer,
             readout: vec![self.readout.clone()],
         }

@@ -235,4 +235,8 @@ impl Model for GraphUNet {
     fn out_features(&self) -> i64 {
         self.readouts.out_features()
     }
+
+    fn node_features(&self) -> Option<i64> {
+        self.up.last().map(|conv| conv.out_features())
+    }
 }

@@ -85,4 +85,9 @@ pub trait Model: Debug + Send {
 
     /// Width of [`Output::graphs`], or of [`Output::logits`] where the network has its own head.
     fn out_features(&self) -> i64;
+
+    /// Width of [`Output::nodes`], `None` where the network gives no row per node: it cannot do tasks of nodes and edges.
+    fn node_features(&self) -> Option<i64> {
+        None
+    }
 }

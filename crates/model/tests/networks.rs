@@ -182,6 +182,21 @@ fn a_u_net_answers_for_nodes() {
     let output = model.forward(&rings(&[5, 0, 1]), Ctx::eval());
     assert_eq!(output.nodes.expect("nodes").size(), [6, 4]);
     assert_eq!(output.graphs.expect("graphs").size(), [3, model.out_features()]);
+    assert_eq!(model.node_features(), Some(4));
+}
+
+/// Behind the last convolution of representations there is nothing: their products have both signs.
+#[test]
+fn a_flat_network_answers_for_nodes() {
+    for conv in ["gcn", "sage", "gat", "gin"] {
+        let config = json!({"kind": "flat", "conv": {"kind": conv}, "hidden": 5, "layers": 2, "jump": "last",
+                            "norm": "none", "ending": "plain"});
+        let (_store, model) = make(&config);
+        let nodes = model.forward(&rings(&[5, 0, 1]), Ctx::eval()).nodes.expect("nodes");
+        assert_eq!((nodes.size(), model.node_features()), (vec![6, 5], Some(5)), "{conv}");
+        assert!(nodes.min().double_value(&[]) < 0.0, "{conv}");
+    }
+    assert_eq!(make(&json!({"kind": "hierarchical"})).1.node_features(), None);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::{caught, laws, obeys};
 enum Fault {
     None,
     TooWide,
+    NodesUntold,
     TracesUnasked,
     TracesDisturb,
     NodesByPosition,
@@ -60,6 +61,10 @@ impl Model for Spoilt {
     fn out_features(&self) -> i64 {
         self.inner.out_features() + i64::from(self.fault == Fault::TooWide)
     }
+
+    fn node_features(&self) -> Option<i64> {
+        self.inner.node_features().filter(|_| self.fault != Fault::NodesUntold)
+    }
 }
 
 fn check(fault: Fault) -> Result<(), Broken> {
@@ -79,6 +84,7 @@ fn what_is_not_spoilt_obeys() {
 #[test]
 fn every_fault_is_caught_by_its_law() {
     caught(check(Fault::TooWide), "well_formed");
+    caught(check(Fault::NodesUntold), "well_formed");
     caught(check(Fault::InverseOfNothing), "finite");
     caught(check(Fault::TracesUnasked), "tracing_changes_nothing");
     caught(check(Fault::TracesDisturb), "tracing_changes_nothing");
