@@ -5,6 +5,7 @@
 //!
 //! | network | is |
 //! | --- | --- |
+//! | `adamgnn`, `adamgnn-official` | ego-networks level by level, and what every level knows sent back to the nodes, for nodes and graphs; as printed and as released (Zhong, Li and Pang) |
 //! | `dgcnn` | convolutions, SortPool and convolutions over the sorted nodes, with a head of its own (Zhang et al. 2018) |
 //! | `diffpool-official` | DiffPool, and without poolings its base network, as released; it breaks laws |
 //! | `flat` | convolutions on the input graph, then readouts: of the last layer, of all, or with a head per layer |
@@ -25,7 +26,7 @@
 //! | **S**elect | inside [`Pool::pool`](coarsen_pool::Pool::pool); its auxiliary losses are in [`Output::losses`] |
 //! | **R**educe | the features of the next level; `Z`, where the operator embeds, is what the level's readout sees |
 //! | **C**onnect | the edges of the next level, in the layout the operator gives |
-//! | **L**ift | the way up of the U-Nets; not used by the others |
+//! | **L**ift | the way up of the U-Nets and of AdamGNN; not used by the others |
 //!
 //! # Modules
 //!
@@ -33,6 +34,7 @@
 //! | --- | --- |
 //! | [`mod@model`] | [`Model`], [`Output`], [`Needs`], [`Schedule`], [`Trace`] |
 //! | [`registry`] | [`MODELS`], [`model()`] |
+//! | [`adamgnn`], [`flyback`] | [`AdamGnn`]; the attention over its levels |
 //! | [`dgcnn`] | [`Dgcnn`] |
 //! | [`diffpool_official`] | [`DiffPoolOfficial`] |
 //! | [`flat`], [`gin`] | [`Flat`]; its preset |
@@ -66,9 +68,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod adamgnn;
 pub mod dgcnn;
 pub mod diffpool_official;
 pub mod flat;
+pub mod flyback;
 pub mod g_unet_official;
 pub mod gin;
 pub mod graph_unet;
@@ -80,9 +84,11 @@ mod readouts;
 pub mod registry;
 pub mod three_wl;
 
+pub use adamgnn::{AdamGnn, AdamGnnConfig, Divergence, Passed};
 pub use dgcnn::{Dgcnn, DgcnnConfig};
 pub use diffpool_official::{DiffPoolOfficial, DiffPoolOfficialConfig, Link, SlotNorm, SlotRead};
 pub use flat::{Flat, FlatConfig, Jump};
+pub use flyback::{Flyback, FlybackForm};
 pub use g_unet_official::{GUNetOfficial, GUNetOfficialConfig};
 pub use gin::GinConfig;
 pub use graph_unet::{GraphUNet, GraphUNetConfig, Skip};

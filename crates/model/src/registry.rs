@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::model::Model;
 use crate::{
-    dgcnn, diffpool_official, flat, g_unet_official, gin, graph_unet, hierarchical, patchy_san, three_wl,
+    adamgnn, dgcnn, diffpool_official, flat, g_unet_official, gin, graph_unet, hierarchical, patchy_san,
+    three_wl,
 };
 
 /// A network, or why its configuration is refused.
@@ -29,6 +30,8 @@ pub struct ModelSpec {
 
 /// Every network, in the order of their names.
 pub static MODELS: &[ModelSpec] = &[
+    adamgnn::SPEC,
+    adamgnn::OFFICIAL,
     dgcnn::SPEC,
     diffpool_official::SPEC,
     flat::SPEC,
@@ -63,7 +66,7 @@ pub static MODELS: &[ModelSpec] = &[
 /// assert!(model.needs().plans.is_empty());
 ///
 /// let error = coarsen_model::model(&serde_json::json!({"kind": "flart"}), &p, &dims).unwrap_err();
-/// assert!(error.to_string().starts_with("unknown model `flart`; known are dgcnn, "));
+/// assert!(error.to_string().starts_with("unknown model `flart`; known are adamgnn, "));
 /// # Ok::<(), coarsen_nn::ConfigError>(())
 /// ```
 pub fn model(config: &Value, p: &Params, dims: &Dims) -> Made {

@@ -47,6 +47,9 @@ fn refusal(config: &Value) -> String {
 /// Networks of every kind that are not plain examples.
 fn networks() -> Vec<Value> {
     let mut all = vec![
+        json!({"kind": "adamgnn", "hidden": 6}),
+        json!({"kind": "adamgnn", "hidden": 6, "levels": 2, "flyback": "off", "kl": "none", "ego": {"hops": 2, "width": 4}}),
+        json!({"kind": "adamgnn-official", "hidden": 6, "levels": 3}),
         json!({"kind": "dgcnn"}),
         json!({"kind": "dgcnn", "conv": {"kind": "gcn"}, "widths": [6, 1], "k": {"fixed": 11}, "dense": 5, "dropout": 0.0}),
         json!({"kind": "flat", "hidden": 6, "jump": "last"}),
@@ -185,6 +188,23 @@ fn a_u_net_answers_for_nodes() {
     assert_eq!(model.node_features(), Some(4));
 }
 
+#[test]
+fn adamgnn_answers_for_nodes_and_graphs_and_shows_what_its_nodes_look_at() {
+    for (kind, weight) in [("adamgnn", 0.1), ("adamgnn-official", 1.0)] {
+        let (_store, model) = make(&json!({"kind": kind, "hidden": 4, "levels": 3}));
+        let output = model.forward(&rings(&[5, 0, 1]), Ctx::eval().traced());
+        assert_eq!(output.nodes.expect("nodes").size(), [6, 4]);
+        assert_eq!(output.graphs.expect("graphs").size(), [3, model.out_features()]);
+        assert_eq!(model.node_features(), Some(4));
+        let losses: Vec<_> = output.losses.iter().map(|loss| (loss.name, loss.weight)).collect();
+        assert_eq!(losses, [("kl", weight)]);
+        let beta = output.traces.iter().find(|trace| trace.name == "flyback.beta").expect("a trace");
+        assert_eq!(beta.value.size(), [2, 6]);
+        let sums = beta.value.sum_dim_intlist([0i64].as_slice(), false, Kind::Double);
+        assert!(sums.allclose(&sums.ones_like(), 1e-12, 1e-12, false));
+    }
+}
+
 /// Behind the last convolution of representations there is nothing: their products have both signs.
 #[test]
 fn a_flat_network_answers_for_nodes() {
@@ -237,6 +257,17 @@ fn an_operator_of_the_callers_goes_in() {
     let built = HierarchicalConfig::default().build_with(&own, &Params::new(&store.root(), 0), &dims());
     let model = built.expect("a network");
     assert_eq!(answer(&model, &rings(&[4]), Ctx::eval()).size(), [1, model.out_features()]);
+}
+
+#[test]
+fn refusals_of_adamgnn_name_its_row() {
+    let message = refusal(&json!({"kind": "adamgnn-official", "levels": 1}));
+    assert_eq!(message, "adamgnn-official: `levels` must be at least 2, got 1");
+    assert!(
+        refusal(&json!({"kind": "adamgnn", "ego": {"dropout": 0.1}})).starts_with("adamgnn: `ego.dropout`")
+    );
+    assert!(refusal(&json!({"kind": "adamgnn-official", "ego": {"hobs": 2}})).contains("`hobs`"));
+    assert!(refusal(&json!({"kind": "adamgnn", "ego": {"hops": 0}})).starts_with("ego: `hops`"));
 }
 
 #[test]

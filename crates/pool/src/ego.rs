@@ -320,3 +320,80 @@ impl Pool for Ego {
         self.networks(&g.to_layout(Layout::Sparse), ctx).0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use coarsen_sparse::Csr;
+    use coarsen_tensor::{Pattern, Segments};
+    use std::sync::Arc;
+    use tch::{Device, Kind, nn::VarStore, no_grad};
+
+    /// A path 0 — 1 — 2 and a node alone; features of neighbours are orthogonal.
+    fn path() -> Level {
+        let csr = Csr::new(4, 4, vec![0, 1, 3, 4, 4], vec![1, 0, 2, 1]).expect("a path");
+        let pattern = Arc::new(Pattern::new(csr, Arc::new(Segments::new(vec![0, 4]))));
+        let adj = Adjacency::Sparse(Sparse::new(pattern, None, (Kind::Double, Device::Cpu)));
+        Level::new(Tensor::from_slice2(&[[1f64, 0.], [0., 6.], [2., 0.], [7., 7.]]), adj)
+    }
+
+    fn pooled(config: &EgoConfig) -> (Ego, Pooled) {
+        let mut store = VarStore::new(Device::Cpu);
+        store.set_kind(Kind::Double);
+        let ego = config.init(&Params::new(&store.root(), 1), &Dims::new(2, 1));
+        no_grad(|| store.variables().into_values().for_each(|mut v| drop(v.zero_())));
+        let pooled = ego.pool(&path(), Ctx::eval());
+        (ego, pooled)
+    }
+
+    fn close(got: &Tensor, want: &[f64]) {
+        assert!(got.reshape(-1).allclose(&Tensor::from_slice(want), 1e-12, 1e-12, false), "{got} {want:?}");
+    }
+
+    fn weights(level: &Level) -> Tensor {
+        sparse(level).weights()
+    }
+
+    /// With parameters 0 both ends are in the middle's network alone (`f^s = 1`), the middle in both of theirs (½); `f^c = ½`.
+    #[test]
+    fn a_path_by_hand_as_printed() {
+        let (ego, Pooled { level, score, selection }) = pooled(&EgoConfig::default());
+        close(&score, &[0.25, 0.5, 0.25, 0.0]);
+        // The middle's features and a third of those of each end; the node alone as it is.
+        close(&level.x, &[1.0, 6.0, 7.0, 7.0]);
+        // Of the middle's network 1 + 2 · ¼ by its loops, and 4 · ½ by its edges.
+        close(&weights(&level), &[3.5, 1.0]);
+        let x = Tensor::from_slice2(&[[8f64], [3.]]);
+        close(&ego.lift(&x, &selection), &[4.0, 8.0, 4.0, 3.0]);
+    }
+
+    /// The softmaxes make 1 of the ends' fitness and ½ of the middle's.
+    #[test]
+    fn a_path_by_hand_as_released() {
+        let config = EgoConfig { rows: Rows::Raw, ..EgoConfig::official() };
+        let (ego, Pooled { level, score, selection }) = pooled(&config);
+        close(&score, &[0.5, 1.0, 0.5, 0.0]);
+        close(&level.x, &[1.0, 2.0, 7.0, 7.0]);
+        close(&weights(&level), &[4.0, 1.0]);
+        let x = Tensor::from_slice2(&[[8f64], [3.]]);
+        close(&ego.lift(&x, &selection), &[8.0, 8.0, 8.0, 3.0]);
+    }
+
+    #[test]
+    fn of_two_steps_both_ends_are_in_one_anothers_networks() {
+        let (_, Pooled { score, .. }) = pooled(&EgoConfig { hops: 2, ..EgoConfig::default() });
+        // Everybody is in two networks; the ends are alike by sigmoid(2).
+        let like = 1.0 / (1.0 + (-2f64).exp());
+        let end = (0.25 + like / 2.0) / 2.0;
+        close(&score, &[end, 0.25, end, 0.0]);
+    }
+
+    #[test]
+    fn a_value_that_breaks_its_rule_is_refused() {
+        let refused = |config: EgoConfig| config.check().expect_err("refused").to_string();
+        let message = refused(EgoConfig { hops: 0, ..EgoConfig::default() });
+        assert_eq!(message, "ego: `hops` must be at least 1, got 0");
+        assert!(refused(EgoConfig { dropout: 1.0, ..EgoConfig::default() }).contains("`dropout`"));
+        assert!(refused(EgoConfig { width: Some(0), ..EgoConfig::default() }).contains("`width`"));
+    }
+}

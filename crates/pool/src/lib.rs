@@ -26,6 +26,7 @@
 //! | [`diffpool_det`] | the same with clusters that are not learned |
 //! | [`ego`] | AdamGNN's ego-networks: the operator |
 //! | [`ego_fitness`], [`ego_select`], [`ego_features`] | how fit they are, which are chosen, what they gather |
+//! | [`ego_loss`] | AdamGNN's losses as functions of given rows |
 //! | [`ego_score`] | the score of two rows in its attentions |
 //! | [`g_pool`] | Graph U-Nets' operator and its inverse |
 //! | [`gmn`], [`gmn_loss`] | the same of memory layers |
@@ -74,6 +75,7 @@ pub mod diffpool_loss;
 pub mod ego;
 pub mod ego_features;
 pub mod ego_fitness;
+pub mod ego_loss;
 pub mod ego_score;
 pub mod ego_select;
 pub mod g_pool;

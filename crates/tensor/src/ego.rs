@@ -12,6 +12,7 @@ use crate::relation::Relation;
 use crate::segment;
 use crate::segments::Segments;
 use crate::spmm::{Side, spmm};
+use crate::view::integers;
 
 /// Who is a member of whose ego-network: `j` of `i`'s where `j ≠ i` and a path of at most `λ` edges leads from `j` to `i`.
 ///
@@ -62,6 +63,35 @@ impl Memberships {
         let relation = Arc::clone(&reach.relation().transposed().relation);
         let by_member = Arc::new(Segments::new(relation.csr().row_ptr().to_vec()));
         Self { relation, by_member, graphs: Arc::clone(adj.pattern.graphs()), options: adj.options }
+    }
+
+    /// Every node of a graph as a member of each of the graph's `egos`, itself included: what is compared with all of them.
+    ///
+    /// # Shapes
+    ///
+    /// `egos`: Int64, ascending.
+    ///
+    /// # Complexity
+    ///
+    /// Time and memory O(N + pairs), of which there are nodes × egos in every graph; on the host.
+    ///
+    /// # Panics
+    ///
+    /// When `egos` do not ascend or one is out of range.
+    pub fn of_all(graphs: &Arc<Segments>, egos: &Tensor, options: (Kind, Device)) -> Self {
+        let egos = integers(egos);
+        let (mut row_ptr, mut col) = (vec![0u32], Vec::new());
+        for ends in graphs.ptr().windows(2) {
+            let [first, end] = [ends[0], ends[1]].map(|node| egos.partition_point(|&i| i < i64::from(node)));
+            for _ in ends[0]..ends[1] {
+                col.extend(egos[first..end].iter().map(|&i| i as u32));
+                row_ptr.push(col.len() as u32);
+            }
+        }
+        let csr = Csr::new(graphs.rows(), graphs.rows(), row_ptr, col).expect("egos ascend and are nodes");
+        let relation = Arc::new(Relation::new(csr));
+        let by_member = Arc::new(Segments::new(relation.csr().row_ptr().to_vec()));
+        Self { relation, by_member, graphs: Arc::clone(graphs), options }
     }
 
     /// How many pairs there are.

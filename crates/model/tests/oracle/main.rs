@@ -1,6 +1,7 @@
 //! Whole networks against recorded numbers of reference implementations: values and all recorded gradients, in double precision at the
 //! tolerance of the case and in single precision at 1e-4.
 
+mod adamgnn;
 mod diffpool;
 mod record;
 mod three_wl;
@@ -12,8 +13,17 @@ use coarsen_fixture::{Case, cases, ops};
 use tch::Kind;
 
 const HERE: &str = env!("CARGO_MANIFEST_DIR");
-const KNOWN: [&str; 5] =
-    ["diffpool_official", "diffpool_official_base", "g_unet_official", "graph_unet", "ppgn_model"];
+const KNOWN: [&str; 9] = [
+    "adamgnn_official",
+    "adamgnn_paper",
+    "diffpool_official",
+    "diffpool_official_base",
+    "flyback_official",
+    "flyback_paper",
+    "g_unet_official",
+    "graph_unet",
+    "ppgn_model",
+];
 
 #[test]
 fn every_file_belongs_to_a_tested_operation() {

@@ -1,6 +1,10 @@
 //! Recorded arrays as tensors and parameters, and the comparison of what was computed from them.
 
+use std::sync::Arc;
+
 use coarsen_fixture::{Case, assert_close};
+use coarsen_sparse::Csr;
+use coarsen_tensor::{Adjacency, Level, Pattern, Segments, Sparse};
 use ndarray::{ArrayD, IxDyn};
 use tch::{Device, Kind, Tensor, nn::VarStore, no_grad};
 
@@ -20,6 +24,29 @@ pub(crate) fn tensor(values: &ArrayD<f64>, kind: Kind) -> Tensor {
 /// A recorded input that collects a gradient.
 pub(crate) fn leaf(case: &Case, name: &str, kind: Kind) -> Tensor {
     tensor(&case.real(name), kind).set_requires_grad(true)
+}
+
+pub(crate) fn width(case: &Case, field: &str) -> i64 {
+    case.config[field].as_i64().unwrap_or_else(|| panic!("{case}: {field}"))
+}
+
+/// The edges of a case with weights, ones where none are recorded; the leaf is in the order of the file.
+pub(crate) fn stacked(case: &Case, x: &Tensor, kind: Kind) -> (Level, Option<Tensor>) {
+    let edges = case.int("edge_index");
+    let ptr: Vec<u32> = case.int("ptr").iter().map(|&p| p as u32).collect();
+    let graphs = Arc::new(Segments::new(ptr));
+    let batch: Vec<i64> = case.int("batch").iter().copied().collect();
+    assert!(graphs.index(Device::Cpu).equal(&Tensor::from_slice(&batch)), "{case}: batch and ptr agree");
+    let mut order: Vec<i64> = (0..edges.shape()[1] as i64).collect();
+    let end = |row: usize, e: i64| edges[[row, e as usize]] as u32;
+    order.sort_by_key(|&e| (end(1, e), end(0, e)));
+    let nodes = graphs.rows();
+    let csr = Csr::from_edges(nodes, nodes, order.iter().map(|&e| (end(1, e), end(0, e))));
+    let pattern = Arc::new(Pattern::new(csr.expect("edges without duplicates"), graphs));
+    let weight = case.try_real("edge_weight").map(|w| tensor(&w, kind).set_requires_grad(true));
+    let sorted = weight.as_ref().map(|w| w.index_select(0, &Tensor::from_slice(&order)));
+    let adj = Adjacency::Sparse(Sparse::new(pattern, sorted, (kind, Device::Cpu)));
+    (Level::new(x.shallow_clone(), adj), weight)
 }
 
 fn array(values: &Tensor) -> ArrayD<f64> {

@@ -1,17 +1,14 @@
 //! The U-Nets against PyG and against the authors' release.
 
-use std::sync::Arc;
-
 use coarsen_fixture::Case;
 use coarsen_model::{GUNetOfficialConfig, model};
 use coarsen_nn::{Ctx, Dims, Params};
-use coarsen_sparse::Csr;
-use coarsen_tensor::{Adjacency, Layout, Level, Padded, Pattern, Segments, Sparse};
+use coarsen_tensor::{Adjacency, Layout, Level, Padded};
 use serde_json::{Value, json};
-use tch::{Device, Kind, Tensor};
+use tch::Kind;
 
 use crate::each;
-use crate::record::{Objective, leaf, store, take_parameters, tensor};
+use crate::record::{Objective, leaf, stacked, store, take_parameters, tensor, width};
 
 #[test]
 fn graph_unet_agrees_with_pyg() {
@@ -21,29 +18,6 @@ fn graph_unet_agrees_with_pyg() {
 #[test]
 fn the_path_agrees_with_the_release() {
     each("g_unet_official", released);
-}
-
-/// The edges of a case with weights, ones where none are recorded; the leaf is in the order of the file.
-fn stacked(case: &Case, x: &Tensor, kind: Kind) -> (Level, Option<Tensor>) {
-    let edges = case.int("edge_index");
-    let ptr: Vec<u32> = case.int("ptr").iter().map(|&p| p as u32).collect();
-    let graphs = Arc::new(Segments::new(ptr));
-    let batch: Vec<i64> = case.int("batch").iter().copied().collect();
-    assert!(graphs.index(Device::Cpu).equal(&Tensor::from_slice(&batch)), "{case}: batch and ptr agree");
-    let mut order: Vec<i64> = (0..edges.shape()[1] as i64).collect();
-    let end = |row: usize, e: i64| edges[[row, e as usize]] as u32;
-    order.sort_by_key(|&e| (end(1, e), end(0, e)));
-    let nodes = graphs.rows();
-    let csr = Csr::from_edges(nodes, nodes, order.iter().map(|&e| (end(1, e), end(0, e))));
-    let pattern = Arc::new(Pattern::new(csr.expect("edges without duplicates"), graphs));
-    let weight = case.try_real("edge_weight").map(|w| tensor(&w, kind).set_requires_grad(true));
-    let sorted = weight.as_ref().map(|w| w.index_select(0, &Tensor::from_slice(&order)));
-    let adj = Adjacency::Sparse(Sparse::new(pattern, sorted, (kind, Device::Cpu)));
-    (Level::new(x.shallow_clone(), adj), weight)
-}
-
-fn width(case: &Case, field: &str) -> i64 {
-    case.config[field].as_i64().unwrap_or_else(|| panic!("{case}: {field}"))
 }
 
 /// `down0_weight` is `down0.weight`.
