@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use coarsen_fixture::{Case, assert_equal};
-use coarsen_nn::{Config, Ctx};
+use coarsen_fixture::{Case, assert_equal, cases};
+use coarsen_nn::{Config, Ctx, Dims, Params, Stream};
 use coarsen_pool::ego_features::Rows;
 use coarsen_pool::{EgoConfig, Pool, Unpool};
 use coarsen_sparse::Csr;
 use coarsen_tensor::{Adjacency, Assignment, Level, Pattern, Segments, Sparse};
 use ndarray::{ArrayD, Axis};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind, Tensor, nn::VarStore};
 
-use crate::each;
 use crate::record::{Objective, compare_edges, compare_pattern, integers, leaf, made_by, stacked};
+use crate::{HERE, each};
 
 const STACKED: [&str; 5] = ["x", "edge_index", "edge_weight", "ptr", "batch"];
 
@@ -126,4 +126,26 @@ fn lifts(case: &Case, kind: Kind, unpool: Unpool) {
     let mut objective = Objective::default();
     objective.output(case, "x", &unpool.lift(&x, &s));
     objective.gradients(case, &[("x", &x), ("s_value", &value)]);
+}
+
+/// The fitness of the released code is nearly fixed by the degrees, and so is what it selects.
+#[test]
+fn the_karate_club_has_three_egos_whatever_the_initialisation() {
+    let club = cases(HERE, "pool", "ego_official").into_iter().find(|case| case.name == "karate");
+    let club = club.expect("a recorded case");
+    let g = stacked(&club, Kind::Double).level;
+    for seed in 0..20 {
+        let mut store = VarStore::new(Device::Cpu);
+        store.set_kind(Kind::Double);
+        let (p, width) = (Params::new(&store.root(), seed), 16);
+        let features = Stream::new(seed).normal(&[34, width], 0.0, 1.0, (Kind::Double, Device::Cpu));
+        for g in [g.with_x(g.x.shallow_clone()), g.with_x(features)] {
+            let dims = Dims::new(g.features(), 1);
+            let ego = EgoConfig::official().init(&p.sub(g.features()), &dims);
+            let formed = ego.form(&g);
+            let networks = ego.choose(&g, &formed, &formed.fitness);
+            let egos = Vec::<i64>::try_from(networks.egos()).expect("indices");
+            assert_eq!((egos, networks.rest().size()), (vec![0, 24, 33], vec![1]), "seed {seed}");
+        }
+    }
 }

@@ -5,6 +5,7 @@ mod asap;
 mod cluster_max;
 mod diff_pool;
 mod ego;
+mod ego_loss;
 mod g_pool;
 mod gmn;
 mod losses;
@@ -26,12 +27,15 @@ const KNOWN: [(&str, &[&str]); 2] = [
     (
         "loss",
         &[
+            "dec_kl",
             "diffpool_entropy_paper",
             "diffpool_link_official",
             "diffpool_link_paper",
             "gmn_kl",
             "mem_pool_kl",
             "mincut_loss",
+            "reconstruction",
+            "vae_kl",
         ],
     ),
     (
