@@ -7,7 +7,7 @@
 //! | `tfidf.txt` | feature of a node that is not 0 | node, feature, value, ascending |
 //!
 //! AdamGNN's code numbers the nodes anew, in the order in which the lines of `graph.txt` name them; classes and links follow,
-//! features do not. So every node but the first few has the features of another. [`read_as_published`] does the same, because
+//! features do not: of 2405 pages one keeps its own. [`read_as_published`] does the same, because
 //! the numbers of that paper can be compared on nothing else.
 
 use super::blanks::{ClassOfEach, Edges, Entries};

@@ -149,7 +149,7 @@ pub static DATASETS: &[DatasetSpec] = &[
     DatasetSpec {
         content_hash: Some("a50c7ad2a18282015f1e30051f2b7c072371865ced571e2f51021d6179e42a5c"),
         files_of: Some("wiki"),
-        note: "As AdamGNN's code reads it: all but a few nodes have the features of another node.",
+        note: "As AdamGNN's code reads it: all nodes but one have the features of another node.",
         ..wiki("wiki-as-published", Family::TadwAsPublished)
     },
     DatasetSpec {
