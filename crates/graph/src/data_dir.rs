@@ -1,7 +1,7 @@
 //! [`DataDir`]: where raw data lives on disk, and loading by name. No network.
 
 use crate::read::{self, io};
-use crate::{Error, FeatureRule, InMemory, RawDataset, registry};
+use crate::{DatasetSpec, Error, FeatureRule, InMemory, RawDataset, registry};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -29,11 +29,12 @@ impl DataDir {
         self.root.join("raw")
     }
 
-    /// The archive or folder of a raw set, if it is there; the archive comes first.
+    /// The archive or folder of a raw set (of the one whose files it shares), if it is there; the archive comes first.
     pub fn locate(&self, name: &str) -> Option<PathBuf> {
         if !is_plain(name) {
             return None;
         }
+        let name = registry::find(name).ok().map_or(name, |spec: &DatasetSpec| spec.stored_as());
         let archive = self.raw().join(format!("{name}.zip"));
         let folder = self.raw().join(name);
         if archive.is_file() { Some(archive) } else { folder.is_dir().then_some(folder) }
@@ -52,7 +53,7 @@ impl DataDir {
     ///
     /// # Errors
     /// [`Error::NoData`] and [`Error::UnknownDataset`] when there is none; [`Error::ContentChanged`] when a registered
-    /// set has another content than the registry says and than was accepted; the errors of [`read::tu::read`].
+    /// set has another content than the registry says and than was accepted; the errors of [`DatasetSpec::read`].
     pub fn load_raw(&self, name: &str) -> Result<RawDataset, Error> {
         let spec = match registry::parse(name) {
             Ok((spec, seed)) => match spec.generate(seed) {
@@ -64,7 +65,10 @@ impl DataDir {
         };
         let path =
             self.locate(name).ok_or_else(|| Error::NoData { name: name.to_owned(), folder: self.raw() })?;
-        let raw = read::tu::read(&path, Some(name))?;
+        let raw = match spec {
+            Some(spec) => spec.read(&path)?,
+            None => read::tu::read(&path, Some(name))?,
+        };
         let Some(want) = spec.and_then(|spec| spec.content_hash) else {
             return Ok(raw);
         };

@@ -31,14 +31,22 @@ pub enum Error {
         looked_for: String,
     },
     /// A folder or archive holds several data sets and none, or one that occurs twice, was named.
-    #[error("{path}: several TU data sets: {sets}; name one of them", path = path.display(), sets = sets.join(", "))]
+    #[error("{path}: several data sets: {sets}; name one of them", path = path.display(), sets = sets.join(", "))]
     SeveralSets {
         /// The folder or archive.
         path: PathBuf,
         /// Where the sets begin: the paths of their `_A.txt` files inside it.
         sets: Vec<String>,
     },
-    /// A set in TU format lacks a required file.
+    /// Several files of a folder or archive could be the one that a data set needs.
+    #[error("{path}: must hold one file of a name, got {files}", path = path.display(), files = files.join(", "))]
+    SeveralFiles {
+        /// The folder or archive.
+        path: PathBuf,
+        /// The paths of the files inside it.
+        files: Vec<String>,
+    },
+    /// A data set lacks a required file.
     #[error("{path}: the data set {set} has no {looked_for}", path = path.display())]
     MissingFile {
         /// The folder or archive.
@@ -55,6 +63,18 @@ pub enum Error {
         file: String,
         /// 1-based.
         line: u64,
+        /// What was expected.
+        rule: String,
+        /// What stands there, shortened.
+        got: String,
+    },
+    /// A pickled file breaks a rule: of pickles, or of what the file should hold.
+    #[error("{file}, byte {byte}: {rule}, got {got}")]
+    Pickle {
+        /// The file, or `ARCHIVE: MEMBER`.
+        file: String,
+        /// Where the operation begins that breaks the rule or made the value that does, counted from 0.
+        byte: u64,
         /// What was expected.
         rule: String,
         /// What stands there, shortened.

@@ -1,105 +1,17 @@
-//! Feature rules: how the input features of nodes are made from what a data set offers.
+//! The input features of nodes, made from what a data set offers by a [`FeatureRule`].
+
+mod rule;
 
 use crate::raw::{Labels, RawDataset, Table};
 use crate::{Error, InMemory};
 use ndarray::Array2;
-use serde::de::{self, SeqAccess, Visitor, value::SeqAccessDeserializer};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::fmt;
 
-/// The largest degree that `auto` gives a slot of its own.
-const AUTO_CAP: usize = 500;
+pub use rule::{FeaturePart, FeatureRule};
+
 /// The largest width that a part may ask for.
 const MAX_WIDTH: usize = 1 << 16;
 /// The largest feature matrix that is tried, in numbers (32 GiB).
 const MAX_NUMBERS: usize = 1 << 33;
-
-/// How node features are made. In JSON: `"auto"`, or a list of parts such as
-/// `["label", "attributes", {"degree": {"cap": 100}}, {"constant": {"width": 10}}]`, concatenated in order.
-///
-/// # Examples
-/// ```
-/// use coarsen_graph::{FeaturePart, FeatureRule};
-///
-/// let rule: FeatureRule = serde_json::from_str(r#"["label", {"degree": {"cap": 64}}]"#)?;
-/// assert_eq!(rule, FeatureRule::Parts(vec![FeaturePart::Label, FeaturePart::Degree { cap: 64 }]));
-/// # Ok::<(), serde_json::Error>(())
-/// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum FeatureRule {
-    /// One-hot node labels if the set has them; else one-hot degrees with the largest degree of the set as cap, at
-    /// most 500.
-    #[default]
-    Auto,
-    /// These parts, side by side.
-    Parts(Vec<FeaturePart>),
-}
-
-/// One part of a [`FeatureRule`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-#[non_exhaustive]
-pub enum FeaturePart {
-    /// One-hot node labels; with several columns of labels, one after the other.
-    Label,
-    /// The real attributes as they are.
-    Attributes,
-    /// One-hot in-degrees `0..=cap`; larger degrees share the last slot. Width `cap + 1`.
-    Degree {
-        /// The degree of the last slot.
-        cap: usize,
-    },
-    /// Ones.
-    Constant {
-        /// How many.
-        width: usize,
-    },
-}
-
-impl Serialize for FeatureRule {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Auto => serializer.serialize_str("auto"),
-            Self::Parts(parts) => parts.serialize(serializer),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for FeatureRule {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Rule;
-        impl<'de> Visitor<'de> for Rule {
-            type Value = FeatureRule;
-            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.write_str(r#""auto" or a list of feature parts"#)
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<FeatureRule, E> {
-                if text == "auto" {
-                    return Ok(FeatureRule::Auto);
-                }
-                Err(E::invalid_value(de::Unexpected::Str(text), &self))
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, parts: A) -> Result<FeatureRule, A::Error> {
-                Vec::deserialize(SeqAccessDeserializer::new(parts)).map(FeatureRule::Parts)
-            }
-        }
-        deserializer.deserialize_any(Rule)
-    }
-}
-
-impl FeatureRule {
-    /// The parts that the rule stands for on a data set: what `auto` decides.
-    pub(crate) fn resolve(&self, raw: &RawDataset) -> Vec<FeaturePart> {
-        match self {
-            Self::Parts(parts) => parts.clone(),
-            Self::Auto if !raw.node_labels.is_empty() => vec![FeaturePart::Label],
-            Self::Auto => {
-                let largest = raw.row_ptr.windows(2).map(|row| row[1] - row[0]).max().unwrap_or(0);
-                vec![FeaturePart::Degree { cap: largest.min(AUTO_CAP) }]
-            }
-        }
-    }
-}
 
 /// The width of a part on a data set.
 fn width(part: FeaturePart, raw: &RawDataset) -> Result<usize, Error> {
@@ -112,10 +24,20 @@ fn width(part: FeaturePart, raw: &RawDataset) -> Result<usize, Error> {
             "a set without".to_owned(),
         ),
         FeaturePart::Label => Ok(one_hot_width(&raw.node_labels)),
-        FeaturePart::Attributes if raw.node_attributes.width == 0 => {
-            fail("`attributes` needs node attributes", "a set without".to_owned())
+        FeaturePart::Attributes | FeaturePart::RowNormalised if raw.node_attributes.width == 0 => {
+            fail("`attributes` and `row_normalised` need node attributes", "a set without".to_owned())
         }
-        FeaturePart::Attributes => Ok(raw.node_attributes.width),
+        FeaturePart::Attributes | FeaturePart::RowNormalised => Ok(raw.node_attributes.width),
+        FeaturePart::Identity => {
+            let largest = raw.node_ptr.windows(2).map(|ends| ends[1] - ends[0]).max().unwrap_or(0);
+            match largest {
+                0..=MAX_WIDTH => Ok(largest),
+                _ => fail(
+                    &format!("`identity` needs graphs of at most {MAX_WIDTH} nodes"),
+                    largest.to_string(),
+                ),
+            }
+        }
         FeaturePart::Degree { cap } if cap >= MAX_WIDTH => {
             fail(&format!("`cap` of `degree` must be below {MAX_WIDTH}"), cap.to_string())
         }
@@ -144,6 +66,12 @@ pub(crate) fn nodes(raw: &RawDataset, parts: &[FeaturePart]) -> Result<Array2<f3
         match part {
             FeaturePart::Label => one_hot(&mut x, at, &raw.node_labels),
             FeaturePart::Attributes => copy(&mut x, at, &raw.node_attributes),
+            FeaturePart::RowNormalised => row_normalised(&mut x, at, &raw.node_attributes),
+            FeaturePart::Identity => {
+                for ends in raw.node_ptr.windows(2) {
+                    (ends[0]..ends[1]).for_each(|node| x[(node, at + node - ends[0])] = 1.0);
+                }
+            }
             FeaturePart::Degree { cap } => {
                 for (mut row, ends) in x.rows_mut().into_iter().zip(raw.row_ptr.windows(2)) {
                     row[at + (ends[1] - ends[0]).min(cap)] = 1.0;
@@ -189,6 +117,16 @@ fn copy(x: &mut Array2<f32>, at: usize, table: &Table) {
     }
 }
 
+fn row_normalised(x: &mut Array2<f32>, at: usize, table: &Table) {
+    for (mut row, values) in x.rows_mut().into_iter().zip(table.values.chunks_exact(table.width)) {
+        let sum: f64 = values.iter().map(|value| value.abs()).sum();
+        let by = if sum == 0.0 { 1.0 } else { sum };
+        for (slot, &value) in row.iter_mut().skip(at).zip(values) {
+            *slot = (value / by) as f32;
+        }
+    }
+}
+
 fn zeros(raw: &RawDataset, rows: usize, width: usize) -> Result<Array2<f32>, Error> {
     match rows.checked_mul(width) {
         Some(numbers) if numbers <= MAX_NUMBERS => Ok(Array2::zeros((rows, width))),
@@ -222,6 +160,7 @@ impl InMemory {
 
 #[cfg(test)]
 mod tests {
+    use super::rule::AUTO_CAP;
     use super::*;
     use crate::{Sample, Target, TopologyBuf};
 
@@ -264,6 +203,38 @@ mod tests {
         assert_eq!(rows(&star(None), r#""auto""#)[0], [0.0, 0.0, 0.0, 1.0]);
     }
 
+    /// Two graphs whose nodes have classes, with these attributes.
+    fn classed(x: &Array2<f32>) -> InMemory {
+        let pair = TopologyBuf::from_undirected(2, [(0, 1)]).unwrap();
+        let one = TopologyBuf::edgeless(1);
+        let sample = |topology, x, class: &[u32]| {
+            Sample::new(topology, x, Target::Class(0)).unwrap().with_node_class(class.to_vec()).unwrap()
+        };
+        let rows = |from: usize, to: usize| x.slice(ndarray::s![from..to, ..]).to_owned();
+        let samples = vec![sample(pair, rows(0, 2), &[0, 1]), sample(one, rows(2, 3), &[1])];
+        InMemory::from_samples("CLASSED", samples, 1).unwrap()
+    }
+
+    #[test]
+    fn rows_are_normalised_and_zeros_stay() {
+        let set = classed(&ndarray::array![[1.0, -3.0], [0.0, 0.0], [2.0, 2.0]]);
+        assert_eq!(rows(&set, r#"["row_normalised"]"#), [[0.25, -0.75], [0.0, 0.0]]);
+        let auto = set.with_features(&FeatureRule::Auto).unwrap();
+        let decided = FeatureRule::Parts(vec![FeaturePart::RowNormalised]);
+        assert_eq!(crate::Dataset::info(&auto).feature_rule, decided);
+        assert_eq!(crate::Dataset::sample(&auto, 1).x, ndarray::array![[0.5, 0.5]]);
+    }
+
+    #[test]
+    fn the_identity_counts_inside_each_graph() {
+        let set = classed(&Array2::ones((3, 1)));
+        assert_eq!(rows(&set, r#"["attributes", "identity"]"#), [[1.0, 1.0, 0.0], [1.0, 0.0, 1.0]]);
+        let set = set.with_features(&rule(r#"["identity"]"#)).unwrap();
+        assert_eq!(crate::Dataset::sample(&set, 1).x, ndarray::array![[1.0, 0.0]]);
+        let karate = crate::generate::karate_dataset().into_dataset(&FeatureRule::Auto).unwrap();
+        assert_eq!(crate::Dataset::sample(&karate, 0).x, Array2::<f32>::eye(34));
+    }
+
     #[test]
     fn auto_caps_the_degree() {
         let leaves = AUTO_CAP as u32 + 20;
@@ -299,25 +270,7 @@ mod tests {
         let bare = RawDataset::empty("BARE").into_dataset(&rule(r#"["attributes"]"#)).unwrap_err();
         assert_eq!(
             bare.to_string(),
-            "BARE: feature rule: `attributes` needs node attributes, got a set without"
+            "BARE: feature rule: `attributes` and `row_normalised` need node attributes, got a set without"
         );
-    }
-
-    #[test]
-    fn rules_round_trip_and_typing_errors_are_refused() {
-        for json in
-            [r#""auto""#, r#"["label","attributes",{"degree":{"cap":100}},{"constant":{"width":10}}]"#]
-        {
-            assert_eq!(serde_json::to_string(&rule(json)).unwrap(), json);
-        }
-        let refused = |json: &str| serde_json::from_str::<FeatureRule>(json).unwrap_err().to_string();
-        assert!(refused(r#""labels""#).contains(r#"expected "auto" or a list of feature parts"#));
-        assert!(
-            refused(r#"["labels"]"#)
-                .contains("unknown variant `labels`, expected one of `label`, `attributes`")
-        );
-        assert!(refused(r#"[{"degree": {"cap": 3, "max": 4}}]"#).contains("unknown field `max`"));
-        assert!(refused(r#"[{"degree": {}}]"#).contains("missing field `cap`"));
-        assert!(refused("3").contains("expected \"auto\" or a list"));
     }
 }

@@ -1,20 +1,46 @@
 //! [`DATASETS`]: the data sets known by name, where they come from, and what is published about them.
 
+mod files;
 mod table;
 
 use crate::{Error, RawDataset, Stats};
 use std::fmt;
 
+pub use files::read;
 pub use table::DATASETS;
 
 /// How a data set comes into being.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Family {
-    /// Files in TU format, to be fetched.
+    /// Files in TU format, to be fetched: [`crate::read::tu`].
     Tu,
+    /// One graph, from pickled files: [`crate::read::planetoid`].
+    Planetoid,
+    /// One graph: [`crate::read::sdcn`].
+    Sdcn,
+    /// One graph: [`crate::read::tadw`].
+    Tadw,
+    /// The same files, with features of other nodes: [`crate::read::tadw::read_as_published`].
+    TadwAsPublished,
+    /// One graph: [`crate::read::emails`].
+    Emails,
     /// Made by [`crate::generate`]; `NAME@SEED` names other draws than seed 0.
     Generated,
+}
+
+/// In one word.
+impl fmt::Display for Family {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(match self {
+            Self::Tu => "TU",
+            Self::Planetoid => "Planetoid",
+            Self::Sdcn => "SDCN",
+            Self::Tadw | Self::TadwAsPublished => "TADW",
+            Self::Emails => "SNAP",
+            Self::Generated => "generated",
+        })
+    }
 }
 
 /// Published or measured statistics; `None` where nothing is said.
@@ -64,6 +90,11 @@ impl Published {
         }
     }
 
+    /// Of a set of one graph.
+    const fn one(nodes: usize, edges: usize, features: usize, classes: usize) -> Self {
+        Self::of(1, classes, nodes as f64, edges as f64, 0).node_attributes(features)
+    }
+
     const fn node_attributes(self, width: usize) -> Self {
         Self { node_attributes: Some(width), ..self }
     }
@@ -80,8 +111,12 @@ pub struct DatasetSpec {
     pub name: &'static str,
     /// How it comes into being.
     pub family: Family,
-    /// Where it is published; `None` for generated sets.
+    /// Where it is published: an archive, or the place below which [`DatasetSpec::files`] are; `None` for generated sets.
     pub url: Option<&'static str>,
+    /// The files that are published one by one; none where there is an archive.
+    pub files: &'static [&'static str],
+    /// The set whose files these are, where it is another one.
+    pub files_of: Option<&'static str>,
     /// [`RawDataset::content_hash`](crate::RawDataset::content_hash) of the published files, or of the draw with seed
     /// 0; `None` where no copy could be read yet.
     pub content_hash: Option<&'static str>,
@@ -202,8 +237,8 @@ pub fn parse(name: &str) -> Result<(&'static DatasetSpec, u64), Error> {
 
 fn known() -> String {
     let shown = |row: &DatasetSpec| match row.family {
-        Family::Tu => row.name.to_owned(),
         Family::Generated => format!("{}[@SEED]", row.name),
+        _ => row.name.to_owned(),
     };
     DATASETS.iter().map(shown).collect::<Vec<_>>().join(", ")
 }

@@ -20,7 +20,11 @@ fn rows_are_complete_and_names_unique() {
                 assert!(row.generate(0).is_none());
             }
             Family::Generated => assert!(row.url.is_none()),
-            _ => panic!("{}: a family without a test", row.name),
+            _ => {
+                assert!(row.url.is_some_and(|url| url.starts_with("https://") && url.ends_with('/')));
+                assert!(!row.files.is_empty() && row.generate(0).is_none());
+                assert_eq!(find(row.stored_as()).unwrap().files, row.files);
+            }
         }
     }
 }

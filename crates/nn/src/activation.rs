@@ -57,6 +57,8 @@ impl Activation {
         match self {
             Self::Identity => operation(Act::Identity),
             Self::Relu => operation(Act::Relu),
+            Self::Elu => operation(Act::Elu),
+            Self::Tanh => operation(Act::Tanh),
             other => other.apply(&operation(Act::Identity)),
         }
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use coarsen_graph::registry::{self, DatasetSpec};
-use coarsen_graph::{DataDir, Error, RawDataset, Stats, read};
+use coarsen_graph::{DataDir, Error, RawDataset, Stats};
 
 use crate::Ending;
 use crate::output::say;
@@ -18,11 +18,12 @@ Examples:
   coarsen data ~/tudatasets/NCI1.zip        any archive or folder in TU format, registered or not
   coarsen data COMMUNITIES@7 --json         a generated set, drawn with seed 7
   coarsen data both.zip --name SECOND       one of several sets in an archive
+  coarsen data wiki                         a set of one graph; classes and isolated nodes are those of its nodes
 
 edges_mean counts undirected edges without self-loops and duplicates; labels are numbers of
 distinct values, attributes numbers of dimensions, 0 if there are none.")]
 pub(crate) struct Args {
-    /// A folder or zip archive in TU format, or the name of a data set
+    /// A folder or zip archive with a data set, in TU format unless it is a registered one, or the name of a set
     #[arg(value_name = "PATH-OR-NAME")]
     set: String,
     /// Print one JSON object
@@ -51,7 +52,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
 /// A path if it looks like one; else a name, and if there is no such data set, what lies at that path.
 fn load(args: &Args) -> Result<RawDataset> {
     let path = Path::new(&args.set);
-    let at_path = || Ok(read::tu::read(path, args.name.as_deref())?);
+    let at_path = || Ok(registry::read(path, args.name.as_deref())?);
     let looks_like_path =
         path.components().count() > 1 || path.is_absolute() || path.extension().is_some_and(|e| e == "zip");
     if looks_like_path || args.name.is_some() {

@@ -56,7 +56,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Print the statistics of a data set: a folder or zip in TU format, or a name
+    /// Print the statistics of a data set: a folder, a zip archive, or a name
     Data(data_command::Args),
     /// Train one experiment on every split of its protocol, and keep its record
     Train(Box<train_command::Args>),

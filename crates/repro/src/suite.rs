@@ -27,6 +27,10 @@ pub(crate) enum Name {
     Quick,
     /// The papers' protocols: hours to days
     Full,
+    /// Convolutions and readouts: the networks without a pooling operator, ten seeds
+    Layers,
+    /// Pooling operators and their random controls: one network for all, and the printed ones
+    Pooling,
     /// Two epochs on built-in data, to see that everything runs
     Smoke,
 }
@@ -36,6 +40,8 @@ impl Name {
         match self {
             Self::Quick => "quick",
             Self::Full => "full",
+            Self::Layers => "layers",
+            Self::Pooling => "pooling",
             Self::Smoke => "smoke",
         }
     }
@@ -44,6 +50,8 @@ impl Name {
         match self {
             Self::Quick => include_str!("../experiments/quick.json"),
             Self::Full => include_str!("../experiments/full.json"),
+            Self::Layers => include_str!("../experiments/layers.json"),
+            Self::Pooling => include_str!("../experiments/pooling.json"),
             Self::Smoke => include_str!("../experiments/smoke.json"),
         }
     }
@@ -131,9 +139,12 @@ pub(crate) struct Method {
     /// Its row in print, if it has one.
     #[serde(default)]
     pub(crate) printed: Option<String>,
-    /// The network; that of the method it is the control of, if there is none.
+    /// The network; absent where it is that of another method.
     #[serde(default)]
     pub(crate) model: Map<String, Value>,
+    /// The method whose network this is, but for the fields of `set`.
+    #[serde(default)]
+    pub(crate) like: Option<String>,
     /// The method that this is the control of.
     #[serde(default)]
     pub(crate) control_of: Option<String>,
@@ -167,13 +178,15 @@ impl TableSpec {
 
 fn methods() -> Result<Vec<Method>> {
     let mut all = serde_json::from_str::<Methods>(METHODS).context("experiments/methods.json")?.methods;
-    let learned = all.clone();
-    for control in &mut all {
-        if let Some(key) = &control.control_of {
-            let twin = method(&learned, key)?;
-            control.model.clone_from(&twin.model);
-            let own = std::mem::replace(&mut control.set, twin.set.clone());
-            control.set.extend(own);
+    let written = all.clone();
+    for method in &mut all {
+        let mut of = method.clone();
+        while let Some(key) = of.control_of.as_ref().or(of.like.as_ref()) {
+            of = self::method(&written, key)?.clone();
+            method.model.clone_from(&of.model);
+            for (path, value) in of.set.clone() {
+                method.set.entry(path).or_insert(value);
+            }
         }
     }
     Ok(all)

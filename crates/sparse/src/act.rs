@@ -10,7 +10,29 @@ pub enum Act {
     Identity,
     /// `max(x, 0)`; NaN stays NaN. The gradient at 0 is 0.
     Relu,
+    /// `x` above 0, `eˣ − 1` below.
+    Elu,
+    /// The hyperbolic tangent.
+    Tanh,
 }
+
+/// Runs the body once for the activation at hand, as a constant: a loop inside of it is written for that one alone.
+macro_rules! by_act {
+    ($act:expr, $A:ident => $body:expr) => {
+        match $act {
+            crate::act::Act::Identity => by_act!(@ Identity, $A => $body),
+            crate::act::Act::Relu => by_act!(@ Relu, $A => $body),
+            crate::act::Act::Elu => by_act!(@ Elu, $A => $body),
+            crate::act::Act::Tanh => by_act!(@ Tanh, $A => $body),
+        }
+    };
+    (@ $name:ident, $A:ident => $body:expr) => {{
+        const $A: crate::act::Act = crate::act::Act::$name;
+        $body
+    }};
+}
+
+pub(crate) use by_act;
 
 impl Act {
     /// `act(x)`
@@ -24,6 +46,21 @@ impl Act {
                 } else {
                     x
                 }
+            }
+            Self::Elu => {
+                if x > T::ZERO {
+                    x
+                } else {
+                    x.exp_m1()
+                }
+            }
+            Self::Tanh => {
+                // tanh |x| = −t / (t + 2) with t = e^(−2|x|) − 1, which cancels nowhere.
+                let below = x < T::ZERO;
+                let size = if below { x } else { T::ZERO - x };
+                let t = (size + size).exp_m1();
+                let y = t / (t + T::ONE + T::ONE);
+                if below { y } else { T::ZERO - y }
             }
         }
     }
@@ -40,6 +77,14 @@ impl Act {
                     grad
                 }
             }
+            Self::Elu => {
+                if y > T::ZERO {
+                    grad
+                } else {
+                    grad * (y + T::ONE)
+                }
+            }
+            Self::Tanh => grad * (T::ONE - y * y),
         }
     }
 }

@@ -39,6 +39,10 @@ pub trait Scalar:
     #[must_use]
     fn exp(self) -> Self;
 
+    /// `e^self − 1`, without cancellation near 0.
+    #[must_use]
+    fn exp_m1(self) -> Self;
+
     /// The square root.
     #[must_use]
     fn sqrt(self) -> Self;
@@ -54,7 +58,7 @@ pub trait Scalar:
 }
 
 macro_rules! scalar {
-    ($float:ty, $exp:path) => {
+    ($float:ty, $exp:path, $exp_m1:path) => {
         impl Scalar for $float {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -67,6 +71,11 @@ macro_rules! scalar {
             #[inline(always)]
             fn exp(self) -> Self {
                 $exp(self)
+            }
+
+            #[inline(always)]
+            fn exp_m1(self) -> Self {
+                $exp_m1(self)
             }
 
             #[inline(always)]
@@ -92,8 +101,28 @@ macro_rules! scalar {
     };
 }
 
-scalar!(f32, exp);
-scalar!(f64, f64::exp);
+scalar!(f32, exp, exp_m1);
+scalar!(f64, f64::exp, f64::exp_m1);
+
+// Added to a small number it leaves the nearest integer in the low bits.
+const ROUND: f32 = 12_582_912.0; // 1.5 · 2^23
+const LN_2_HIGH: f32 = 355.0 / 512.0; // few bits: times n it is exact
+const LN_2_LOW: f32 = (std::f64::consts::LN_2 - 355.0 / 512.0) as f32;
+
+/// `n` and `r` with `x = n ln 2 + r` and `|r| ≤ ln 2 / 2`.
+#[inline(always)]
+fn reduced(x: f32) -> (i32, f32) {
+    let rounded = x * std::f32::consts::LOG2_E + ROUND;
+    let n = rounded - ROUND;
+    let r = x - n * LN_2_HIGH - n * LN_2_LOW;
+    (rounded.to_bits().wrapping_sub(ROUND.to_bits()).cast_signed(), r)
+}
+
+/// `2^n` for a normal number.
+#[inline(always)]
+fn power(n: i32) -> f32 {
+    f32::from_bits(n.wrapping_add(127).cast_unsigned() << 23)
+}
 
 /// `e^x` within 2 units in the last place, written out so that a loop over it uses vector registers.
 ///
@@ -104,24 +133,35 @@ fn exp(x: f32) -> f32 {
     // Below, the result rounds to 0; above, to infinity.
     const LOWEST: f32 = -105.0;
     const HIGHEST: f32 = 89.0;
-    // Added to a small number it leaves the nearest integer in the low bits.
-    const ROUND: f32 = 12_582_912.0; // 1.5 · 2^23
-    const LN_2_HIGH: f32 = 355.0 / 512.0; // few bits: times n it is exact
-    const LN_2_LOW: f32 = (std::f64::consts::LN_2 - 355.0 / 512.0) as f32;
 
     let x = if x < LOWEST { LOWEST } else { x };
     let x = if x > HIGHEST { HIGHEST } else { x };
-    let rounded = x * std::f32::consts::LOG2_E + ROUND;
-    let n = rounded - ROUND;
-    let r = x - n * LN_2_HIGH - n * LN_2_LOW;
+    let (n, r) = reduced(x);
     let mut series = 1.0 / 5040.0;
     for coefficient in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
         series = series * r + coefficient;
     }
     // 2^n in two factors, because n reaches past the exponents of normal numbers.
-    let n = rounded.to_bits().wrapping_sub(ROUND.to_bits()).cast_signed();
-    let power = |n: i32| f32::from_bits(n.wrapping_add(127).cast_unsigned() << 23);
     series * power(n >> 1) * power(n - (n >> 1))
+}
+
+/// `e^x − 1` within 3 units in the last place, written out as [`exp`] is: `2^n ((1 − 2^−n) + (e^r − 1))`.
+#[inline(always)]
+fn exp_m1(x: f32) -> f32 {
+    // Below, the result rounds to −1; above, to infinity.
+    const LOWEST: f32 = -18.0;
+    const HIGHEST: f32 = 89.0;
+
+    let x = if x < LOWEST { LOWEST } else { x };
+    let x = if x > HIGHEST { HIGHEST } else { x };
+    let (n, r) = reduced(x);
+    let mut series = 1.0 / 40_320.0;
+    for coefficient in [1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5] {
+        series = series * r + coefficient;
+    }
+    // From n = 64 on 2^−n is lost beside 1.
+    let rest = 1.0 - power(-n.min(64));
+    (rest + (r + r * r * series)) * power(n >> 1) * power(n - (n >> 1))
 }
 
 #[cfg(test)]
@@ -137,6 +177,31 @@ mod tests {
             let unit = f64::from(f32::EPSILON) * want;
             assert!((f64::from(got) - want).abs() <= 2.0 * unit, "exp({x}) = {got}, want {want}");
         }
+    }
+
+    #[test]
+    fn exp_m1_is_within_three_units_in_the_last_place() {
+        let steps = 400_000;
+        for step in 0..=steps {
+            for scale in [1.0, 1e-2, 1e-6] {
+                let x = (-20.0 + 108.0 * step as f32 / steps as f32) * scale;
+                let (got, want) = (exp_m1(x), f64::from(x).exp_m1());
+                let unit = f64::from(f32::EPSILON) * want.abs();
+                assert!((f64::from(got) - want).abs() <= 3.0 * unit, "exp_m1({x}) = {got}, want {want}");
+            }
+        }
+    }
+
+    #[test]
+    fn exp_m1_at_the_ends() {
+        let infinity = f32::INFINITY;
+        for (x, want) in
+            [(0.0, 0.0), (-infinity, -1.0), (-1e30, -1.0), (infinity, infinity), (1e30, infinity)]
+        {
+            assert_eq!(exp_m1(x).to_bits(), f32::to_bits(want), "exp_m1({x})");
+        }
+        assert!(exp_m1(f32::NAN).is_nan());
+        assert!(exp_m1(88.7).is_finite());
     }
 
     #[test]

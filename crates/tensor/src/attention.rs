@@ -4,10 +4,12 @@ use std::ffi::CStr;
 use std::sync::Arc;
 
 use coarsen_sparse as sparse;
+use coarsen_sparse::Act;
 use coarsen_sparse::attention::Attention;
 use tch::{Tensor, no_grad};
 
 use crate::autograd::{Function, record};
+use crate::epilogue::{self, Gate};
 use crate::executor::TorchPool;
 use crate::pattern::Pattern;
 use crate::products::{Flip, multiply};
@@ -28,19 +30,25 @@ pub struct Heads<'a> {
     pub keep: Option<Tensor>,
 }
 
-/// `y_ih = Σ_j α_ijh keep_ijh z_jh` over the edges of node `i`, with `α` the softmax over them of
+/// `act(y + b)` with `y_ih = Σ_j α_ijh keep_ijh z_jh` over the edges of node `i`, with `α` the softmax over them of
 /// `leaky_relu(⟨to_h, z_ih⟩ + ⟨from_h, z_jh⟩)`. A node without edges gets 0. Weights of edges do not count.
 ///
 /// # Shapes
 ///
-/// `z: [N, H · d]`, head by head; the result alike.
+/// `z: [N, H · d]`, head by head, `bias: [H · d]`; the result as `z`.
 ///
 /// # Complexity
 ///
 /// Time `O((N + E) H d)`, memory `O(N H d + E H)`; on another device than the CPU, `O(E H d)`.
-pub fn attend(pattern: &Arc<Pattern>, z: &Tensor, heads: &Heads<'_>) -> Tensor {
+pub fn attend(
+    pattern: &Arc<Pattern>,
+    z: &Tensor,
+    heads: &Heads<'_>,
+    bias: Option<&Tensor>,
+    act: Act,
+) -> Tensor {
     if !on_host(z) {
-        return composed(pattern, z, heads);
+        return epilogue::composed(composed(pattern, z, heads), bias, act);
     }
     let mut saved = Attend {
         pattern: Arc::clone(pattern),
@@ -50,9 +58,12 @@ pub fn attend(pattern: &Arc<Pattern>, z: &Tensor, heads: &Heads<'_>) -> Tensor {
         keep: heads.keep.as_ref().map(Tensor::shallow_clone),
         shares: [Tensor::new(), Tensor::new()],
         alpha: Tensor::new(),
+        gate: Gate::open(),
     };
-    let y = no_grad(|| by_kind!(z.kind(), T => saved.forward::<T>()));
-    record(&[z, heads.to, heads.from], y, saved)
+    let y = no_grad(|| by_kind!(z.kind(), T => saved.forward::<T>(bias, act)));
+    saved.gate = Gate::of(act, &y);
+    let inputs: Vec<&Tensor> = [z, heads.to, heads.from].into_iter().chain(bias).collect();
+    record(&inputs, y, saved)
 }
 
 /// The same of LibTorch's own operations.
@@ -80,6 +91,7 @@ struct Attend {
     shares: [Tensor; 2],
     /// `[E, H]`.
     alpha: Tensor,
+    gate: Gate,
 }
 
 impl Attend {
@@ -89,7 +101,7 @@ impl Attend {
         [size[0] as usize, size[1] as usize]
     }
 
-    fn forward<T: Real>(&mut self) -> Tensor {
+    fn forward<T: Real>(&mut self, bias: Option<&Tensor>, act: Act) -> Tensor {
         let [heads, width] = self.sizes();
         let (nodes, all) = (self.z.size()[0], heads * width);
         let z = Dense::new(&self.z);
@@ -107,6 +119,10 @@ impl Attend {
                     sparse::attention::attend(&TorchPool, self.pattern.csr(), operands, alpha, y);
                 });
             }));
+            if bias.is_some() || act != Act::Identity {
+                let bias = bias.map(Dense::new);
+                sparse::rows::bias_act(&TorchPool, all, bias.as_ref().map(Dense::slice), act, y);
+            }
         });
         self.alpha = alpha.expect("made by the closure");
         y
@@ -164,9 +180,12 @@ impl Attend {
 impl Function for Attend {
     const NAME: &'static CStr = c"attention over edges";
 
-    fn backward(&self, grads: &[Option<Tensor>], _: &[bool]) -> Vec<Option<Tensor>> {
-        let Some(grad) = &grads[0] else { return vec![None, None, None] };
-        by_kind!(grad.kind(), T => self.gradients::<T>(grad)).map(Some).into()
+    fn backward(&self, grads: &[Option<Tensor>], needs: &[bool]) -> Vec<Option<Tensor>> {
+        let Some(grad) = &grads[0] else { return needs.iter().map(|_| None).collect() };
+        let biased = needs.len() > 3;
+        let (grad, of_bias) = self.gate.backward(grad, biased);
+        let gradients = by_kind!(grad.kind(), T => self.gradients::<T>(&grad)).map(Some);
+        gradients.into_iter().chain(biased.then_some(of_bias)).collect()
     }
 }
 
@@ -192,20 +211,24 @@ mod tests {
         let csr = Csr::from_edges(4, 4, edges).expect("edges in range");
         let pattern = Arc::new(Pattern::new(csr, Arc::new(Segments::new(vec![0, 4]))));
         for (heads, width) in [(1, 3), (2, 2), (4, 1)] {
-            for keep in [None, Some(ramp(&[7, heads], 0.4).detach())] {
-                let run = |f: &dyn Fn(&Arc<Pattern>, &Tensor, &Heads<'_>) -> Tensor| {
-                    let (z, to, from) = (
+            let drawn = ramp(&[7, heads], 0.4).detach();
+            for (keep, act) in [(None, Act::Identity), (Some(drawn), Act::Identity), (None, Act::Elu)] {
+                let run = |f: &dyn Fn(&Tensor, &Heads<'_>, &Tensor) -> Tensor| {
+                    let (z, to, from, bias) = (
                         ramp(&[4, heads * width], 0.7),
                         ramp(&[heads, width], 0.3),
                         ramp(&[heads, width], 1.9),
+                        ramp(&[heads * width], 0.2),
                     );
                     let keep = keep.as_ref().map(Tensor::shallow_clone);
-                    let y = f(&pattern, &z, &Heads { to: &to, from: &from, slope: 0.2, keep });
+                    let y = f(&z, &Heads { to: &to, from: &from, slope: 0.2, keep }, &bias);
                     (&y * ramp(&y.size(), 1.1).detach()).sum(Kind::Double).backward();
-                    [y.detach(), z.grad(), to.grad(), from.grad()]
+                    [y.detach(), z.grad(), to.grad(), from.grad(), bias.grad()]
                 };
-                let theirs = run(&|pattern, z, heads| composed(pattern, z, heads));
-                assert_close(&run(&attend), &theirs, 1e-12);
+                let theirs =
+                    run(&|z, heads, bias| epilogue::composed(composed(&pattern, z, heads), Some(bias), act));
+                let ours = run(&|z, heads, bias| attend(&pattern, z, heads, Some(bias), act));
+                assert_close(&ours, &theirs, 1e-12);
             }
         }
     }

@@ -15,6 +15,8 @@ pub(crate) fn composed(y: Tensor, bias: Option<&Tensor>, act: Act) -> Tensor {
     match act {
         Act::Identity => y,
         Act::Relu => y.relu(),
+        Act::Elu => y.elu(),
+        Act::Tanh => y.tanh(),
     }
 }
 
@@ -27,6 +29,11 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
+    /// Of no activation.
+    pub(crate) fn open() -> Self {
+        Self { act: Act::Identity, y: None }
+    }
+
     /// Remembers what the backward pass of an activation needs; `y` is its output.
     pub(crate) fn of(act: Act, y: &Tensor) -> Self {
         Self { act, y: (act != Act::Identity).then(|| y.shallow_clone()) }

@@ -94,19 +94,26 @@ impl Origin {
     /// # Errors
     /// [`NotThere`] if only a folder was asked; what the disk or the network says, and what to do.
     pub(super) fn fetch(&mut self, spec: &DatasetSpec, staging: &Staging) -> Result<Fetched> {
-        if let Some(found) = self.folder.as_deref().and_then(|folder| in_folder(folder, spec.name)) {
-            return copy(&found, spec.name, staging);
+        let name = spec.stored_as();
+        if let Some(folder) = &self.folder
+            && let Some(found) = spec.find_in(folder)?
+        {
+            return copy(&found, spec, staging);
         }
-        let name = spec.name;
         let url = spec.url.context("no address is registered for it")?;
-        let by_hand = format!("fetch {url} by hand and run `cargo xtask data {name} --from FOLDER`");
+        let what = if spec.files.is_empty() {
+            url.to_owned()
+        } else {
+            format!("{} of {url}", spec.files.join(", "))
+        };
+        let by_hand = format!("fetch {what} by hand and run `cargo xtask data {} --from FOLDER`", spec.name);
         match &self.network {
             Network::NotAsked => {
                 let folder = self.folder.as_deref().unwrap_or(Path::new("."));
                 Err(NotThere(format!("{} holds no {name}.zip and no {name}/", folder.display())).into())
             }
             Network::Down(why) => bail!("the network did not answer before ({why}); {by_hand}"),
-            Network::Untried => match download(url, &staging.0.join(format!("{name}.zip"))) {
+            Network::Untried => match download_all(spec, url, &staging.0) {
                 Ok(path) => Ok(Fetched { path, source: url.to_owned() }),
                 Err(error) => {
                     let unreachable = error.downcast_ref::<ureq::Error>().is_some_and(unreachable);
@@ -132,40 +139,41 @@ fn unreachable(error: &ureq::Error) -> bool {
     )
 }
 
-/// The archive or folder of a set in a folder that the user named.
-pub(super) fn in_folder(folder: &Path, name: &str) -> Option<PathBuf> {
-    let archive = folder.join(format!("{name}.zip"));
-    let unpacked = folder.join(name);
-    let holds_it = || unpacked.is_dir() && unpacked.join(format!("{name}_A.txt")).is_file();
-    if archive.is_file() { Some(archive) } else { holds_it().then_some(unpacked) }
-}
-
-fn copy(from: &Path, name: &str, staging: &Staging) -> Result<Fetched> {
-    let source = from.display().to_string();
-    let files = if from.is_dir() { files_of(from, name)? } else { vec![from.to_path_buf()] };
+fn copy(from: &Path, spec: &DatasetSpec, staging: &Staging) -> Result<Fetched> {
+    let (source, name) = (from.display().to_string(), spec.stored_as());
+    let files = if from.is_dir() { spec.files_in(from)? } else { vec![from.to_path_buf()] };
     let bytes = files.iter().filter_map(|file| Some(fs::metadata(file).ok()?.len())).sum();
     disk::require(&[(&staging.0, bytes)])?;
-    let to = if from.is_dir() { staging.0.join(name) } else { staging.0.clone() };
-    fs::create_dir_all(&to).map_err(|error| disk::write_error(error, &to))?;
+    let folder = staging.0.join(name);
+    if from.is_dir() {
+        fs::create_dir_all(&folder).map_err(|error| disk::write_error(error, &folder))?;
+    }
+    let archive = staging.0.join(format!("{name}.zip"));
     for file in &files {
-        let copied = to.join(file.file_name().unwrap_or_default());
+        let copied =
+            if from.is_dir() { folder.join(file.file_name().unwrap_or_default()) } else { archive.clone() };
         fs::copy(file, &copied).map_err(|error| disk::write_error(error, &copied))?;
         // The source may be read-only, and what is kept here may be replaced.
         let mut rights = fs::metadata(&copied)?.permissions();
         std::os::unix::fs::PermissionsExt::set_mode(&mut rights, 0o644);
         fs::set_permissions(&copied, rights)?;
     }
-    let path = if from.is_dir() { to } else { to.join(format!("{name}.zip")) };
-    Ok(Fetched { path, source })
+    Ok(Fetched { path: if from.is_dir() { folder } else { archive }, source })
 }
 
-fn files_of(folder: &Path, name: &str) -> Result<Vec<PathBuf>> {
-    let prefix = format!("{name}_");
-    let entries = fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?;
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_file());
-    let ours =
-        |path: &PathBuf| path.file_name().is_some_and(|file| file.to_string_lossy().starts_with(&prefix));
-    Ok(paths.filter(ours).collect())
+/// Downloads an archive, or files one by one into a folder.
+fn download_all(spec: &DatasetSpec, url: &str, to: &Path) -> Result<PathBuf> {
+    let name = spec.stored_as();
+    if spec.files.is_empty() {
+        return download(url, &to.join(format!("{name}.zip")));
+    }
+    let folder = to.join(name);
+    fs::create_dir_all(&folder).map_err(|error| disk::write_error(error, &folder))?;
+    for file in spec.files {
+        let own = Path::new(file).file_name().unwrap_or_default();
+        download(&format!("{url}{file}"), &folder.join(own))?;
+    }
+    Ok(folder)
 }
 
 /// Downloads a file; follows the proxy variables and trusts the system's certificates.
@@ -205,13 +213,15 @@ mod tests {
         thread,
     };
 
-    use super::{NotThere, Origin, Staging, download, in_folder};
+    use super::{NotThere, Origin, Staging, download};
+    use coarsen_graph::registry::find;
+
     use crate::data::verify::tests::{spec, write};
 
     #[test]
     fn a_folder_gives_an_archive_or_the_unpacked_files() {
         let (source, raw) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        assert_eq!(in_folder(source.path(), "TINY"), None);
+        assert_eq!(spec(None).find_in(source.path()).unwrap(), None);
         write(&source.path().join("TINY"), "0\n1\n");
         fs::write(source.path().join("TINY/README.txt"), "").unwrap();
         let staging = Staging::new(raw.path()).unwrap();
@@ -251,27 +261,60 @@ mod tests {
         assert!(second.contains("did not answer before"), "{second}");
     }
 
-    /// Answers one request with these bytes.
-    fn serve(answer: &'static [u8]) -> String {
+    /// Answers requests with these bytes, one after the other; returns the address below which it does.
+    fn serve<const N: usize>(answers: [&'static [u8]; N]) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/TINY.zip", listener.local_addr().unwrap());
+        let url = format!("http://{}/", listener.local_addr().unwrap());
         thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let _ = stream.read(&mut [0; 2048]);
-            stream.write_all(answer).unwrap();
+            for answer in answers {
+                let (mut stream, _) = listener.accept().unwrap();
+                let _ = stream.read(&mut [0; 2048]);
+                stream.write_all(answer).unwrap();
+            }
         });
         url
+    }
+
+    #[test]
+    fn files_published_one_by_one_arrive_in_a_folder() {
+        const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\nconnection: close\r\n\r\n";
+        let raw = tempfile::tempdir().unwrap();
+        let staging = Staging::new(raw.path()).unwrap();
+        let bodies = ["abcd", "efgh"].map(|body| format!("{HEAD}{body}").leak().as_bytes());
+        let mut spec = *find("emails").unwrap();
+        spec.url = Some(serve(bodies).leak());
+        spec.files = &["a/one.txt.gz", "two.txt"];
+        let fetched = Origin::folder_then_network(None).fetch(&spec, &staging).unwrap();
+        assert_eq!(fetched.path.file_name().unwrap(), "emails");
+        assert_eq!(fs::read(fetched.path.join("one.txt.gz")).unwrap(), b"abcd");
+        assert_eq!(fs::read(fetched.path.join("two.txt")).unwrap(), b"efgh");
+    }
+
+    /// A set that shares files with another is fetched under the other's name, whatever the archive is called.
+    #[test]
+    fn one_archive_may_hold_several_sets() {
+        let (source, raw) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let staging = Staging::new(raw.path()).unwrap();
+        let folder = source.path().join("clone/wiki");
+        fs::create_dir_all(&folder).unwrap();
+        for file in ["graph.txt", "group.txt", "tfidf.txt", "more.txt"] {
+            fs::write(folder.join(file), "0 0\n").unwrap();
+        }
+        let spec = find("wiki-as-published").unwrap();
+        let fetched = Origin::only(source.path().to_path_buf()).fetch(spec, &staging).unwrap();
+        assert_eq!(fetched.path.file_name().unwrap(), "wiki");
+        assert_eq!(fs::read_dir(&fetched.path).unwrap().count(), 3, "what belongs to the set");
     }
 
     #[test]
     fn a_download_arrives_whole_or_not_at_all() {
         let folder = tempfile::tempdir().unwrap();
         let to = folder.path().join("TINY.zip");
-        let whole = serve(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\nconnection: close\r\n\r\nabcd");
+        let whole = serve([b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\nconnection: close\r\n\r\nabcd"]);
         assert_eq!(fs::read(download(&whole, &to).unwrap()).unwrap(), b"abcd");
-        let short = serve(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\nconnection: close\r\n\r\nabcd");
+        let short = serve([b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\nconnection: close\r\n\r\nabcd"]);
         assert!(download(&short, &to).is_err());
-        let absent = serve(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        let absent = serve([b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"]);
         assert!(format!("{:#}", download(&absent, &to).unwrap_err()).contains("404"));
     }
 

@@ -8,14 +8,11 @@ use coarsen_graph::{
     registry::{DatasetSpec, Family},
 };
 
-use super::{
-    fetch::in_folder,
-    verify::{Content, Verdict, verify},
-};
+use super::verify::{Content, Verdict, verify};
 use crate::workspace;
 
 const COLUMNS: [(&str, usize); 8] = [
-    ("set", 16),
+    ("set", 17),
     ("family", 9),
     ("present", 7),
     ("graphs", 7),
@@ -44,9 +41,8 @@ pub(super) fn print(sets: &[&DatasetSpec], dir: &DataDir, from: Option<&Path>) -
             Some(Err(error)) => ("yes", None, format!("UNREADABLE: {error:#}")),
             Some(Ok(verdict)) => ("yes", Some(verdict), said(verdict)),
         };
-        let family = if spec.family == Family::Generated { "generated" } else { "TU" };
         let present = if spec.family == Family::Generated { "made" } else { present };
-        let names = [spec.name, family, present].map(str::to_owned);
+        let names = [spec.name.to_owned(), spec.family.to_string(), present.to_owned()];
         let cells: Vec<_> = names.into_iter().chain(statistics(spec, verdict)).collect();
         println!("{}  {content}", row(&cells));
         if found.is_some_and(|found| found.map_or(true, |verdict| !verdict.usable())) {
@@ -65,8 +61,12 @@ fn measure(spec: &DatasetSpec, dir: &DataDir, from: Option<&Path>) -> Option<Res
         let made = dir.load_raw(spec.name).map_err(anyhow::Error::from);
         return Some(made.map(|raw| Verdict::of(spec, &raw, None)));
     }
-    let path = from.map_or_else(|| dir.locate(spec.name), |from| in_folder(from, spec.name))?;
-    Some(verify(spec, &path, dir))
+    let found = match from {
+        Some(from) => spec.find_in(from),
+        None => Ok(dir.locate(spec.name)),
+    };
+    let path = found.transpose()?;
+    Some(path.map_err(anyhow::Error::from).and_then(|path| verify(spec, &path, dir)))
 }
 
 fn said(verdict: &Verdict) -> String {

@@ -25,6 +25,7 @@ use crate::{disk, workspace};
 Examples:
   cargo xtask data MUTAG PROTEINS                fetch two sets and verify them
   cargo xtask data --all --from ~/tudatasets     take what that folder holds (NAME.zip, or NAME/ with its files)
+  cargo xtask data cora wiki emails              sets of one graph, whose nodes have classes
   cargo xtask data --list                        what is here, measured beside published
   cargo xtask data --list --from ~/tudatasets    the same for a folder, copying nothing
 
@@ -89,7 +90,7 @@ pub(crate) fn folder() -> DataDir {
 /// The registered sets that are files, and whether each is in the data folder.
 pub(crate) fn present() -> Vec<(&'static str, bool)> {
     let dir = folder();
-    let files = DATASETS.iter().filter(|spec| spec.family == Family::Tu);
+    let files = DATASETS.iter().filter(|spec| spec.family != Family::Generated);
     files.map(|spec| (spec.name, dir.locate(spec.name).is_some())).collect()
 }
 
@@ -158,7 +159,7 @@ fn obtain(spec: &DatasetSpec, dir: &DataDir, origin: &mut Origin, accept: bool) 
             spec.name
         );
     }
-    let place = put_in_place(spec.name, &path, &dir.raw())?;
+    let place = put_in_place(spec.stored_as(), &path, &dir.raw())?;
     if verdict.usable() {
         return Ok(format!("from {source} to {}, {verdict}", workspace::shown(&place)));
     }

@@ -4,7 +4,7 @@ use std::{fmt, path::Path};
 
 use anyhow::Result;
 use coarsen_graph::{
-    DataDir, RawDataset, Stats, read,
+    DataDir, RawDataset, Stats,
     registry::{DatasetSpec, Mismatch},
 };
 
@@ -77,7 +77,7 @@ impl fmt::Display for Verdict {
 /// # Errors
 /// What the reader says about the files.
 pub(super) fn verify(spec: &DatasetSpec, path: &Path, dir: &DataDir) -> Result<Verdict> {
-    let raw = read::tu::read(path, Some(spec.name))?;
+    let raw = spec.read(path)?;
     Ok(Verdict::of(spec, &raw, dir.accepted(spec.name)?.as_deref()))
 }
 

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result, bail};
-use coarsen_graph::registry::{DATASETS, Family};
+use coarsen_graph::registry::DATASETS;
 
 /// A part of a document, and what should stand there.
 struct Part {
@@ -46,8 +46,8 @@ fn replaced(document: &str, name: &str, text: &str) -> Result<String> {
 }
 
 fn data_sets() -> String {
-    let mut text = "| name | family | graphs | classes | nodes | edges | node labels | note |\n\
-                    | --- | --- | --- | --- | --- | --- | --- | --- |\n"
+    let mut text = "| name | family | graphs | classes | nodes | edges | node labels | attributes | note |\n\
+                    | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
         .to_owned();
     for spec in DATASETS {
         let (print, clean) = (&spec.published, &spec.clean);
@@ -56,12 +56,13 @@ fn data_sets() -> String {
         let mean = |print: Option<f64>, clean: Option<f64>| cell(print, clean, |value| format!("{value:.2}"));
         let cells = [
             spec.name.to_owned(),
-            if spec.family == Family::Generated { "generated" } else { "TU" }.to_owned(),
+            spec.family.to_string(),
             count(print.graphs, clean.graphs),
             count(print.classes, clean.classes),
             mean(print.nodes_mean, clean.nodes_mean),
             mean(print.edges_mean, clean.edges_mean),
             count(print.node_labels, clean.node_labels),
+            count(print.node_attributes, clean.node_attributes),
             spec.note.replace('|', "\\|"),
         ];
         text.extend(["| ", &cells.join(" | "), " |\n"]);
@@ -93,6 +94,6 @@ mod tests {
     fn both_numbers_stand_where_print_and_count_differ() {
         assert_eq!(cell(Some(89), Some(82), |value| value.to_string()), "82 (printed 89)");
         assert_eq!(cell(Some(7), None, |value| value.to_string()), "7");
-        assert!(data_sets().contains("| DD | TU | 1178 | 2 | 284.32 | 715.66 | 82 (printed 89) |"));
+        assert!(data_sets().contains("| DD | TU | 1178 | 2 | 284.32 | 715.66 | 82 (printed 89) | 0 |"));
     }
 }

@@ -12,8 +12,10 @@ pub(crate) trait Row {
     fn by_rule(&mut self, line: &[u8]) -> Result<(), String>;
 
     /// Takes the line that begins here, its end included, as [`Row::by_rule`] would, if it is in a usual form and breaks no
-    /// rule; otherwise takes nothing at all, whatever becomes of the cursor.
-    fn quickly(&mut self, text: &mut Cursor<'_>) -> Option<()>;
+    /// rule; otherwise takes nothing at all, whatever becomes of the cursor. As here, for files that are small.
+    fn quickly(&mut self, _text: &mut Cursor<'_>) -> Option<()> {
+        None
+    }
 }
 
 /// The lines of a file, numbered from 1, without surrounding blanks; empty lines are allowed at the end only.
@@ -156,7 +158,7 @@ impl Count {
 }
 
 /// At most 40 bytes for a message.
-fn excerpt(got: &[u8]) -> String {
+pub(crate) fn excerpt(got: &[u8]) -> String {
     const LONGEST: usize = 40;
     let text = String::from_utf8_lossy(&got[..got.len().min(LONGEST)]).escape_debug().to_string();
     if got.len() > LONGEST { text + "…" } else { text }

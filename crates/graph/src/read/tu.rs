@@ -17,6 +17,7 @@ use super::column::{Column, Columns, Indicator};
 use super::edges::Edges;
 use super::lines::Lines;
 use super::number::Number;
+use super::package::Member;
 use super::source::Source;
 use crate::Error;
 use crate::raw::{Labels, RawDataset, Table, Targets};
@@ -65,6 +66,11 @@ pub fn read(path: &Path, name: Option<&str>) -> Result<RawDataset, Error> {
         (raw.row_ptr, raw.col, raw.self_loops) = (rows.row_ptr, rows.col, rows.loops);
         Ok(raw)
     })
+}
+
+/// The files of a set.
+pub(crate) fn files(path: &Path, name: &str) -> Result<Vec<Member>, Error> {
+    Source::open(path, Some(name)).map(Source::into_members)
 }
 
 /// The optional files, which nothing else is needed to read.

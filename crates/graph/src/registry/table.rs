@@ -100,6 +100,69 @@ pub static DATASETS: &[DatasetSpec] = &[
         ..tu("REDDIT-MULTI-12K")
     },
     DatasetSpec {
+        content_hash: Some("9ea6aeb219716f0a3f3b9cb02518eb259b2b6a2029e03e32ab4c6cebe148039e"),
+        published: Published::one(2708, 5278, 1433, 7),
+        note: "Papers and citations. Prose of papers says 5429 citations, some of which repeat or have a direction.",
+        files: &[
+            "ind.cora.allx",
+            "ind.cora.ally",
+            "ind.cora.tx",
+            "ind.cora.ty",
+            "ind.cora.graph",
+            "ind.cora.test.index",
+        ],
+        ..planetoid("cora")
+    },
+    DatasetSpec {
+        content_hash: Some("7bd3e3b8948faf8a2bea299b2fe7a4b2921f8f9ef5d78398f926fa07a2668f61"),
+        published: Published::one(3327, 4552, 3703, 6),
+        note: "Papers and citations; 48 isolated nodes, 15 of them without features or class (read as class 0).",
+        files: &[
+            "ind.citeseer.allx",
+            "ind.citeseer.ally",
+            "ind.citeseer.tx",
+            "ind.citeseer.ty",
+            "ind.citeseer.graph",
+            "ind.citeseer.test.index",
+        ],
+        ..planetoid("citeseer")
+    },
+    DatasetSpec {
+        content_hash: Some("34ca39f29c0fd629f4a8c9201113ecfe8add898acfc0c7c6b6ff5fc2dc22d7cf"),
+        published: Published::one(3025, 13_128, 1870, 3),
+        note: "Papers, joined by common authors; 561 isolated nodes.",
+        files: &["data/acm.txt", "data/acm_label.txt", "graph/acm_graph.txt"],
+        ..sdcn("acm")
+    },
+    DatasetSpec {
+        content_hash: Some("47b1198358959b310091b0024a5faac9ccc7590d358b6d22daed528722eca79b"),
+        published: Published::one(4057, 3528, 334, 4),
+        note: "Authors and their common papers; 1466 isolated nodes. The edges name neither the first nor the last node.",
+        files: &["data/dblp.txt", "data/dblp_label.txt", "graph/dblp_graph.txt"],
+        ..sdcn("dblp")
+    },
+    DatasetSpec {
+        content_hash: Some("ab48093ad385749267a68efe405d62660410912a6aab3d8b0d00846761e97f41"),
+        note: "Pages and links; 42 isolated nodes. The printed 12178 edges are half of 2 x 11596 and 1165 loops.",
+        ..wiki("wiki", Family::Tadw)
+    },
+    DatasetSpec {
+        content_hash: Some("a50c7ad2a18282015f1e30051f2b7c072371865ced571e2f51021d6179e42a5c"),
+        files_of: Some("wiki"),
+        note: "As AdamGNN's code reads it: all nodes but one have the features of another node.",
+        ..wiki("wiki-as-published", Family::TadwAsPublished)
+    },
+    DatasetSpec {
+        content_hash: Some("e99e7a5180bd25915e47ea65104382a46514304526f2124285654fa72498d94a"),
+        url: Some("https://snap.stanford.edu/data/"),
+        files: &["email-Eu-core.txt.gz", "email-Eu-core-department-labels.txt.gz"],
+        published: Published::one(799, 10_182, 0, 18),
+        clean: Published { edges_mean: Some(9662.0), ..Published::NOTHING },
+        note: "Members of the 18 departments with more than 20; the printed 10182 edges count 520 self-loops.",
+        citation: "Yin, Benson, Leskovec and Gleich, KDD 2017",
+        ..files("emails", Family::Emails)
+    },
+    DatasetSpec {
         content_hash: Some("89854990868cf0b98d707d7f5726bd3f026adc28e4d01102ae0fa3f87c44c9e7"),
         published: Published::of(1, 2, 34.0, 78.0, 0),
         note: "One graph; the two clubs after the split are its node classes. The seed has no effect.",
@@ -122,11 +185,13 @@ pub static DATASETS: &[DatasetSpec] = &[
     },
 ];
 
-const fn tu(name: &'static str) -> DatasetSpec {
+const fn files(name: &'static str, family: Family) -> DatasetSpec {
     DatasetSpec {
         name,
-        family: Family::Tu,
+        family,
         url: None,
+        files: &[],
+        files_of: None,
         content_hash: None,
         published: Published::NOTHING,
         clean: Published::NOTHING,
@@ -136,6 +201,37 @@ const fn tu(name: &'static str) -> DatasetSpec {
     }
 }
 
+const fn tu(name: &'static str) -> DatasetSpec {
+    files(name, Family::Tu)
+}
+
+const fn planetoid(name: &'static str) -> DatasetSpec {
+    DatasetSpec {
+        url: Some("https://raw.githubusercontent.com/kimiyoung/planetoid/master/data/"),
+        citation: "Sen et al., AI Magazine 29(3), 2008; Yang, Cohen and Salakhutdinov, ICML 2016",
+        ..files(name, Family::Planetoid)
+    }
+}
+
+const fn sdcn(name: &'static str) -> DatasetSpec {
+    DatasetSpec {
+        url: Some("https://raw.githubusercontent.com/bdy9527/SDCN/master/"),
+        citation: "Bo et al., WWW 2020",
+        ..files(name, Family::Sdcn)
+    }
+}
+
+const fn wiki(name: &'static str, family: Family) -> DatasetSpec {
+    DatasetSpec {
+        url: Some("https://raw.githubusercontent.com/thunlp/TADW/master/wiki/"),
+        files: &["graph.txt", "group.txt", "tfidf.txt"],
+        published: Published::one(2405, 12_178, 4973, 17),
+        clean: Published { edges_mean: Some(11_596.0), ..Published::NOTHING },
+        citation: "Yang, Liu, Zhao, Sun and Chang, IJCAI 2015",
+        ..files(name, family)
+    }
+}
+
 const fn generated(name: &'static str, draw: fn(u64) -> RawDataset) -> DatasetSpec {
-    DatasetSpec { family: Family::Generated, draw: Some(draw), ..tu(name) }
+    DatasetSpec { draw: Some(draw), ..files(name, Family::Generated) }
 }

@@ -238,9 +238,7 @@ fn several_sets_need_a_name() {
         write_folder(&folder.path().join(name), &files(name));
     }
     let message = read(folder.path(), None).unwrap_err().to_string();
-    assert!(
-        message.ends_with("several TU data sets: PLAIN/PLAIN_A.txt, TRAPS/TRAPS_A.txt; name one of them")
-    );
+    assert!(message.ends_with("several data sets: PLAIN/PLAIN_A.txt, TRAPS/TRAPS_A.txt; name one of them"));
     assert_eq!(read(folder.path(), Some("TRAPS")).unwrap().len(), 6);
     assert!(read(folder.path(), Some("AIDS")).unwrap_err().to_string().ends_with("looked for AIDS_A.txt"));
 
@@ -251,7 +249,7 @@ fn several_sets_need_a_name() {
     write_archive(&path, "", &both);
     let message = read(&path, Some("PLAIN")).unwrap_err().to_string();
     assert!(
-        message.ends_with("several TU data sets: PLAIN_A.txt, copy/PLAIN_A.txt; name one of them"),
+        message.ends_with("several data sets: PLAIN_A.txt, copy/PLAIN_A.txt; name one of them"),
         "{message}"
     );
 }

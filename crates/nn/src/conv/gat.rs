@@ -1,7 +1,7 @@
 //! Graph attention.
 
 use coarsen_tensor::attention::{Heads, attend};
-use coarsen_tensor::{Adjacency, Level, Padded};
+use coarsen_tensor::{Act, Adjacency, Level, Padded};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -131,6 +131,26 @@ impl Gat {
         drops.then(|| Stream::new(ctx.seed).bernoulli(shape, kept, (z.kind(), z.device())) / kept)
     }
 
+    /// Whether the heads side by side are the output as it is.
+    fn merges_nothing(&self) -> bool {
+        self.config.merge == HeadMerge::Concat && self.outputs == self.config.heads * self.att_dst.size()[1]
+    }
+
+    /// The heads' outputs as one, with the bias.
+    fn merged(&self, y: &Tensor) -> Tensor {
+        let y = match self.config.merge {
+            HeadMerge::Concat => y.narrow(-1, 0, self.outputs),
+            HeadMerge::Mean => {
+                let heads = [&y.size()[..y.dim() - 1], &[self.config.heads, self.outputs]].concat();
+                y.view(heads.as_slice()).mean_dim([-2_i64].as_slice(), false, y.kind()) // eq. 6
+            }
+        };
+        match &self.bias {
+            Some(bias) => y + bias,
+            None => y,
+        }
+    }
+
     /// `Σⱼ αʰᵢⱼ zʰⱼ` of all heads, `[B, N, H d]`, on a dense level.
     fn dense(&self, p: &Padded, z: &Tensor, ctx: Ctx) -> Tensor {
         let [batch, nodes] = [p.a.size()[0], p.a.size()[1]];
@@ -153,26 +173,25 @@ impl Gat {
 
 impl Conv for Gat {
     fn forward(&self, g: &Level, ctx: Ctx) -> Tensor {
+        self.activated(g, Activation::Identity, ctx)
+    }
+
+    fn activated(&self, g: &Level, act: Activation, ctx: Ctx) -> Tensor {
         let z = self.linear.forward(&g.x); // eq. 1
         let y = match g.adj.unweighted().with_self_loops(self.config.loops.with_weight(1.0)) {
             Adjacency::Sparse(s) => {
                 let keep = self.keep(&[s.pattern.edges(), self.config.heads], &z, ctx);
                 let heads = Heads { to: &self.att_dst, from: &self.att_src, slope: self.config.slope, keep };
-                attend(&s.pattern, &z, &heads) // eq. 2–5
+                let attend = |bias, act| attend(&s.pattern, &z, &heads, bias, act); // eq. 2–5
+                if self.merges_nothing() {
+                    act.after(|act| attend(self.bias.as_ref(), act))
+                } else {
+                    act.apply(&self.merged(&attend(None, Act::Identity)))
+                }
             }
-            Adjacency::Dense(p) => self.dense(&p, &z, ctx),
+            Adjacency::Dense(p) => act.apply(&self.merged(&self.dense(&p, &z, ctx))),
         };
-        let y = match self.config.merge {
-            HeadMerge::Concat => y.narrow(-1, 0, self.outputs),
-            HeadMerge::Mean => {
-                let heads = [&y.size()[..y.dim() - 1], &[self.config.heads, self.outputs]].concat();
-                y.view(heads.as_slice()).mean_dim([-2_i64].as_slice(), false, y.kind()) // eq. 6
-            }
-        };
-        g.mask_rows(match &self.bias {
-            Some(bias) => y + bias,
-            None => y,
-        })
+        g.mask_rows(y)
     }
 
     fn out_features(&self) -> i64 {

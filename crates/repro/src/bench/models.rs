@@ -126,7 +126,7 @@ mod tests {
     fn an_unknown_network_lists_the_known_ones() {
         let message = preset("gnc", "DD", 64).expect_err("refused").to_string();
         assert!(
-            message.contains("`gnc`; known are asap, diffpool, gat, gcn, gin, graclus, mincut, sage, sagpool, set2set, sortpool, topk"),
+            message.contains("`gnc`; known are asap, diffpool, diffpool-padded, gat, gcn, gin, graclus, mincut, sage, sagpool, set2set, sortpool, topk"),
             "{message}"
         );
     }

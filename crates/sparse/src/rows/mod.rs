@@ -8,7 +8,7 @@ mod sweep;
 
 pub use norm::{Norm, Sums, normalize, normalize_backward, normalize_sums};
 
-use crate::act::Act;
+use crate::act::{Act, by_act};
 use crate::parallel::{Executor, Rows};
 use crate::scalar::Scalar;
 use sweep::Grid;
@@ -31,9 +31,9 @@ pub fn bias_act<T: Scalar>(exec: &dyn Executor, width: usize, bias: Option<&[T]>
     match bias {
         Some(bias) => {
             let bias = grid.tiled(|column| bias[column]);
-            grid.update(exec, [&bias], y, |y, [bias]| act.of(y + bias));
+            by_act!(act, A => grid.update(exec, [&bias], y, |y, [bias]| A.of(y + bias)));
         }
-        None => grid.update(exec, [], y, |y, []| act.of(y)),
+        None => by_act!(act, A => grid.update(exec, [], y, |y, []| A.of(y))),
     }
 }
 
@@ -63,10 +63,10 @@ pub fn act_backward<T: Scalar>(
     }
     let Some(grid) = whole("act_backward", width, y.len()) else { return };
     let Some(bias_grad) = bias_grad else {
-        return grid.map(exec, [y, grad], [], dx, |[y, grad], []| act.gradient(y, grad));
+        return by_act!(act, A => grid.map(exec, [y, grad], [], dx, |[y, grad], []| A.gradient(y, grad)));
     };
     let [sums] = grid.total(exec, grid.pieces(dx), |block, [sum], dx| {
-        grid.map_block(block, [y, grad], [], dx.data, |[y, grad], []| act.gradient(y, grad));
+        by_act!(act, A => grid.map_block(block, [y, grad], [], dx.data, |[y, grad], []| A.gradient(y, grad)));
         grid.sum_within([&*dx.data], [], sum, |[dx], []| dx);
     });
     put(&sums, bias_grad);

@@ -1,7 +1,7 @@
 //! Batch normalisation: each column shifted and scaled by its moments.
 
 use super::{same, whole};
-use crate::act::Act;
+use crate::act::{Act, by_act};
 use crate::parallel::Executor;
 use crate::scalar::Scalar;
 
@@ -61,9 +61,9 @@ pub fn normalize<T: Scalar>(
     let mean = grid.tiled(|column| norm.mean[column]);
     let scale = grid.tiled(|column| norm.inverse(column) * norm.weight[column]);
     let bias = grid.tiled(|column| norm.bias[column]);
-    grid.map(exec, [x], [&mean, &scale, &bias], y, |[x], [mean, scale, bias]| {
-        act.of((x - mean) * scale + bias)
-    });
+    by_act!(act, A => grid.map(exec, [x], [&mean, &scale, &bias], y, |[x], [mean, scale, bias]| {
+        A.of((x - mean) * scale + bias)
+    }));
 }
 
 /// What the gradients of [`normalize`] need to know of all rows: sums over them, column by column.
@@ -107,12 +107,12 @@ pub fn normalize_sums<T: Scalar>(
     let mean = grid.tiled(|column| norm.mean[column]);
     let inverse = grid.tiled(|column| norm.inverse(column));
     let columns = [&mean[..], &inverse];
-    let [bias, weight] = grid.total(exec, (), |block, [bias, weight], ()| {
-        grid.sum_block(block, [y, grad], [], bias, |[y, grad], []| act.gradient(y, grad));
+    let [bias, weight] = by_act!(act, A => grid.total(exec, (), |block, [bias, weight], ()| {
+        grid.sum_block(block, [y, grad], [], bias, |[y, grad], []| A.gradient(y, grad));
         grid.sum_block(block, [x, y, grad], columns, weight, |[x, y, grad], [mean, inverse]| {
-            act.gradient(y, grad) * ((x - mean) * inverse)
+            A.gradient(y, grad) * ((x - mean) * inverse)
         });
-    });
+    }));
     Sums { rows: grid.rows() as f64, bias, weight }
 }
 
@@ -150,13 +150,13 @@ pub fn normalize_backward<T: Scalar>(
     let factor = grid.tiled(|column| norm.weight[column] * norm.inverse(column));
     let shift = grid.tiled(|column| T::from_f64(sums.bias[column] / rows));
     let slope = grid.tiled(|column| T::from_f64(sums.weight[column] / rows) * norm.inverse(column));
-    grid.map(
+    by_act!(act, A => grid.map(
         exec,
         [x, y, grad],
         [&mean, &factor, &shift, &slope],
         dx,
         |[x, y, grad], [mean, factor, shift, slope]| {
-            factor * (act.gradient(y, grad) - shift - (x - mean) * slope)
+            factor * (A.gradient(y, grad) - shift - (x - mean) * slope)
         },
-    );
+    ));
 }

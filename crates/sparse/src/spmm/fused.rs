@@ -6,6 +6,7 @@ use crate::act::Act;
 use crate::csr::Csr;
 use crate::parallel::Executor;
 use crate::pattern::Pattern;
+use crate::rows;
 use crate::scalar::Scalar;
 
 /// `y = act(A x + 1 biasᵀ)`: a convolution's product, bias and activation. Without values, all are 1.
@@ -38,7 +39,16 @@ pub fn spmm_act<T: Scalar>(
     if let Some(bias) = bias {
         assert_eq!(bias.len(), width, "spmm_act: `bias` must be [{width}]");
     }
-    Walk { finish: Finish::Act { bias, act }, ..plain(a, Weights::of(values), x, width) }.run(exec, y);
+    // What takes an exponential is a pass of its own: most of a row's registers would hold its constants.
+    let (inside, behind) = match act {
+        Act::Identity | Act::Relu => (act, Act::Identity),
+        Act::Elu | Act::Tanh => (Act::Identity, act),
+    };
+    Walk { finish: Finish::Act { bias, act: inside }, ..plain(a, Weights::of(values), x, width) }
+        .run(exec, y);
+    if behind != Act::Identity {
+        rows::bias_act(exec, width, None, behind, y);
+    }
 }
 
 /// `y = own x + A x`: a node's own row beside its neighbours' sum, as in GIN with `own = 1 + ε`.

@@ -87,7 +87,7 @@ pub(crate) enum Finish<'a, T> {
     Keep,
     /// Divided by the number of edges, if there are any.
     Mean,
-    /// `act(row + bias)`
+    /// `act(row + bias)`, for the identity and ReLU
     Act {
         bias: Option<&'a [T]>,
         act: Act,

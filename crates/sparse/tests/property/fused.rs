@@ -28,6 +28,11 @@ proptest! {
             spmm_act(exec, &a.csr, Some(&a.values), &x, width, None, Act::Relu, y);
         });
         assert_close(&got, sums.mapv(relu), TIGHT);
+        let got = run(n * width, |exec, y| {
+            spmm_act(exec, &a.csr, Some(&a.values), &x, width, Some(&bias), Act::Elu, y);
+        });
+        let elu = |x: f64| x.max(x.min(0.0).exp_m1());
+        assert_close(&got, (sums.clone() + array(1, width, &bias)).mapv(elu), TIGHT);
         let (v, x, bias) = (a.values_f32(), narrow(&x), narrow(&bias));
         let got = run(n * width, |exec, y| {
             spmm_act(exec, &a.csr, Some(&v), &x, width, Some(&bias), Act::Relu, y);

@@ -20,7 +20,7 @@ struct Operands {
 }
 
 fn operands(most: usize) -> impl Strategy<Value = Operands> {
-    let act = prop_oneof![Just(Act::Identity), Just(Act::Relu)];
+    let act = prop_oneof![Just(Act::Identity), Just(Act::Relu), Just(Act::Elu), Just(Act::Tanh)];
     (0..most, prop_oneof![3 => 0_usize..12, 1 => 12_usize..80], act).prop_flat_map(|(n, width, act)| {
         let matrix = || numbers(n * width);
         (matrix(), matrix(), numbers(width), numbers(width)).prop_map(move |(x, g, bias, weight)| Operands {
@@ -35,7 +35,22 @@ fn operands(most: usize) -> impl Strategy<Value = Operands> {
 }
 
 fn apply(act: Act, x: f64) -> f64 {
-    if act == Act::Relu { x.max(0.0) } else { x }
+    match act {
+        Act::Identity => x,
+        Act::Relu => x.max(0.0),
+        Act::Elu => x.max(x.min(0.0).exp_m1()),
+        Act::Tanh => x.tanh(),
+    }
+}
+
+/// The slope of an activation where it gives `y`.
+fn slope(act: Act, y: f64) -> f64 {
+    match act {
+        Act::Identity => 1.0,
+        Act::Relu => f64::from(y > 0.0),
+        Act::Elu => 1.0 + y.min(0.0),
+        Act::Tanh => 1.0 - y * y,
+    }
 }
 
 /// `fold` of each column.
@@ -70,30 +85,30 @@ proptest! {
             y.copy_from_slice(&o.x);
             rows::bias_act(exec, o.width, Some(&o.bias), o.act, y);
         });
-        prop_assert_eq!(got, want(&o.bias));
+        assert_close(&got, want(&o.bias), TIGHT);
         let got = run(o.x.len(), |exec, y| {
             y.copy_from_slice(&o.x);
             rows::bias_act(exec, o.width, None, o.act, y);
         });
-        prop_assert_eq!(got, want(&vec![0.0; o.width]));
+        assert_close(&got, want(&vec![0.0; o.width]), TIGHT);
     }
 
     #[test]
     fn activation_backward_with_the_sum_for_the_bias(o in operands(40)) {
         let y: Vec<f64> = o.x.iter().map(|&x| apply(o.act, x)).collect();
         let want: Vec<f64> =
-            y.iter().zip(&o.g).map(|(&y, &g)| if o.act == Act::Relu && y <= 0.0 { 0.0 } else { g }).collect();
+            y.iter().zip(&o.g).map(|(&y, &g)| g * slope(o.act, y)).collect();
         let got = run(y.len(), |exec, dx| rows::act_backward(exec, o.width, o.act, &y, &o.g, dx, None));
-        prop_assert_eq!(&got, &want);
+        assert_close(&got, want.clone(), TIGHT);
         let mut dx = vec![7.0; y.len()];
         let sums = run(o.width, |exec, sums| {
             let mut dx = vec![7.0; y.len()];
             rows::act_backward(exec, o.width, o.act, &y, &o.g, &mut dx, Some(sums));
-            assert_eq!(dx, want);
+            assert_eq!(dx, got);
         });
         assert_close(&sums, columns(o.width, &want, |column| column.iter().sum()), TIGHT);
         rows::act_backward(&Serial, o.width, o.act, &y, &o.g, &mut dx, None);
-        prop_assert_eq!(dx, want);
+        prop_assert_eq!(dx, got);
     }
 
     #[test]
