@@ -1,4 +1,6 @@
 //! The networks on a small batch: shapes, losses, plans, gradients, and what configurations are refused.
+//!
+//! Length: one list of networks is held to everything here.
 
 use std::sync::Arc;
 

@@ -1,4 +1,6 @@
 //! Ego-networks as overlapping clusters, adaptively many (Zhong, Li and Pang, AdamGNN).
+//!
+//! Length: each row in which text and release differ is a documented field, and both presets are worked by hand.
 
 use coarsen_nn::{Config, ConfigError, Ctx, Dims, Params};
 use coarsen_tensor::{Adjacency, Assignment, Layout, Level, Loops, Memberships, Networks, Sparse};

@@ -1,4 +1,6 @@
 //! Ego-networks: who is a member of whose, and the networks that become clusters of a coarser level.
+//!
+//! Length: the chosen networks are numbered by the pairs that they were chosen from.
 
 use std::sync::Arc;
 
