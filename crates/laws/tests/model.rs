@@ -69,6 +69,19 @@ fn every_variant() {
     obey(variants.map(|config| (config, Invariance::Exact)), &laws());
 }
 
+/// Ablations; in evaluation, with dropout.
+#[test]
+fn adamgnn() {
+    let variants = [
+        json!({"kind": "adamgnn", "hidden": 6, "levels": 2, "flyback": "off", "kl": "none"}),
+        json!({"kind": "adamgnn", "hidden": 6, "levels": 3, "flyback": "unit", "kl": "gaussian", "activation": "tanh", "ego": {"hops": 2}}),
+        json!({"kind": "adamgnn-official", "hidden": 6, "levels": 3, "kl": "dec", "ego": {"ties": "lower-index"}}),
+    ];
+    obey(variants.map(|config| (config, Invariance::UpToTies)), &laws());
+    let dropping = json!({"kind": "adamgnn-official", "hidden": 6, "levels": 3, "dropout": 0.5});
+    obey([(dropping, Invariance::UpToTies)], &Laws { passes: Passes::Evaluation, ..laws() });
+}
+
 /// Over other operators and with other convolutions, without ReLU, behind which few features leave nodes of equal score; the released network under a control and, in evaluation, with its dropout.
 #[test]
 fn u_nets() {
