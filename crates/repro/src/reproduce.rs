@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use coarsen_eval::{Curves, Metric, Outcome, Record, Rule, Run};
+use coarsen_eval::{Curves, Outcome, Record, Rule, Run};
 use coarsen_graph::{DataDir, Dataset, Error, InMemory};
-use coarsen_train::{Checked, RunError, majority};
+use coarsen_train::{Checked, RunError, blind};
 
 use crate::Ending;
 use crate::environment::{self, Machine};
@@ -226,7 +226,7 @@ impl Runner<'_> {
             return Ok(());
         }
         let plan = experiment.experiment();
-        let values = match majority(data, &plan.protocol, plan.seed) {
+        let values = match blind(data, &plan.task, &plan.protocol, plan.seed) {
             Ok(values) => values,
             Err(error) => {
                 self.results.problems.insert(experiment.hash().to_owned(), error.to_string());
@@ -235,7 +235,7 @@ impl Runner<'_> {
         };
         let words = experiment.explicit().clone();
         let environment = self.machine.environment();
-        let mut record = Record::new(words, Metric::Accuracy, values.len() as u32, environment)
+        let mut record = Record::new(words, plan.task.metric(), values.len() as u32, environment)
             .on_data(&data.info().content_hash);
         for (index, value) in (0..).zip(values) {
             // Nothing was trained and nothing selected: one epoch that has a test value alone.

@@ -31,6 +31,8 @@ pub(crate) enum Name {
     Layers,
     /// Pooling operators and their random controls: one network for all, and the printed ones
     Pooling,
+    /// Nodes and edges of one graph: AdamGNN's second table, ten seeds
+    Nodes,
     /// Two epochs on built-in data, to see that everything runs
     Smoke,
 }
@@ -42,6 +44,7 @@ impl Name {
             Self::Full => "full",
             Self::Layers => "layers",
             Self::Pooling => "pooling",
+            Self::Nodes => "nodes",
             Self::Smoke => "smoke",
         }
     }
@@ -52,6 +55,7 @@ impl Name {
             Self::Full => include_str!("../experiments/full.json"),
             Self::Layers => include_str!("../experiments/layers.json"),
             Self::Pooling => include_str!("../experiments/pooling.json"),
+            Self::Nodes => include_str!("../experiments/nodes.json"),
             Self::Smoke => include_str!("../experiments/smoke.json"),
         }
     }
@@ -84,6 +88,9 @@ pub(crate) struct TableSpec {
     pub(crate) rule: Rule,
     /// Keys of methods.
     pub(crate) methods: Vec<String>,
+    /// What is predicted; the class of every graph where nothing is said.
+    #[serde(default)]
+    pub(crate) task: Option<Value>,
     pub(crate) protocol: Protocol,
     /// The training part of the experiments.
     pub(crate) train: Value,

@@ -3,9 +3,9 @@
 use anyhow::Result;
 use coarsen_eval::published::{Paper, PublishedTable};
 use coarsen_eval::table::{Cell, Comparison, Row, RowKind, Score, Table};
-use coarsen_eval::{Outcome, Record, Rule, Unit};
+use coarsen_eval::{Metric, Outcome, Record, Rule, Unit};
 use coarsen_graph::{Family, registry};
-use coarsen_train::{Checked, Experiment};
+use coarsen_train::{Checked, Experiment, TaskConfig};
 
 use crate::plan::{ColumnPlan, Plan, TablePlan};
 use crate::reproduce::Results;
@@ -22,7 +22,7 @@ fn one(plan: &Plan, table: &TablePlan, results: &Results, library: &Library) -> 
     let unit = printed.unit;
 
     let mut rows = vec![Row {
-        method: "majority class".to_owned(),
+        method: without_looking(printed.metric).to_owned(),
         kind: RowKind::Reference,
         cells: table.columns.iter().map(|column| yardstick(&column.majority, spec, unit, results)).collect(),
     }];
@@ -71,18 +71,28 @@ fn one(plan: &Plan, table: &TablePlan, results: &Results, library: &Library) -> 
     })
 }
 
+/// The answer that the best row without a look at the samples gives.
+fn without_looking(metric: Metric) -> &'static str {
+    match metric {
+        Metric::Accuracy => "majority class",
+        Metric::RocAuc => "one score for all",
+        Metric::Mae => "median",
+    }
+}
+
 /// `3 runs of at most 60 epochs, batches of 32`.
 fn extent(experiment: &Checked) -> String {
-    let Experiment { protocol, train, .. } = experiment.experiment();
+    let Experiment { protocol, train, task, .. } = experiment.experiment();
     let patience = train
         .patience
         .map_or(String::new(), |patience| format!(", stopped after {patience} without progress"));
-    format!(
-        "{} runs of at most {} epochs{patience}; batches of {} graphs",
-        protocol.folds(),
-        train.epochs,
-        train.batch
-    )
+    let step = match task {
+        TaskConfig::NodeClassification(_) | TaskConfig::LinkPrediction(_) => {
+            "the whole graph in each step".to_owned()
+        }
+        _ => format!("batches of {} graphs", train.batch),
+    };
+    format!("{} runs of at most {} epochs{patience}; {step}", protocol.folds(), train.epochs)
 }
 
 /// Our number of an experiment, or why there is none.

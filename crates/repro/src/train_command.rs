@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use coarsen_eval::{Record, Rule, Summary};
+use coarsen_eval::{Metric, Record, Rule, Summary};
 use coarsen_graph::{DataDir, Dataset};
-use coarsen_train::{Checked, RunError, majority};
+use coarsen_train::{Checked, RunError, blind};
 
 use crate::Ending;
 use crate::environment::{self, Machine};
@@ -105,7 +105,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
         }
         Err(error) => return Err(error.into()),
     };
-    say(format!("\n{}", summary(&record, &majority(&data, &plan.protocol, plan.seed)?)))?;
+    say(format!("\n{}", summary(&record, &blind(&data, &plan.task, &plan.protocol, plan.seed)?)))?;
     say(format!("record: {}", archive.path(&experiment)?.display()))?;
     Ok(if is_complete(&record) { Ending::Done } else { Ending::Failed })
 }
@@ -177,7 +177,7 @@ impl Shown {
 }
 
 /// The numbers by the honest and the published rule, and the yardstick.
-fn summary(record: &Record, majority: &[f64]) -> String {
+fn summary(record: &Record, blind: &[f64]) -> String {
     let unit = record.metric.unit();
     let number = |value: f64| format!("{:.*}", unit.decimals(), unit.scale(value));
     let shown = |summary: Summary| {
@@ -190,10 +190,12 @@ fn summary(record: &Record, majority: &[f64]) -> String {
         let value = record.score(rule).map_or_else(|error| format!("– ({error})"), shown);
         lines.push(format!("{:<18} {value:<22} {}", rule.name(), rule.description()));
     }
-    let reference = Summary::of(majority).map_or(String::new(), shown);
-    lines.push(format!(
-        "{:<18} {reference:<22} always the commonest class of the training set",
-        "majority class"
-    ));
+    let reference = Summary::of(blind).map_or(String::new(), shown);
+    let (name, answer) = match record.metric {
+        Metric::Accuracy => ("majority class", "always the commonest class of the training set"),
+        Metric::RocAuc => ("one score for all", "samples are not told apart"),
+        Metric::Mae => ("median", "always the median of the training set"),
+    };
+    lines.push(format!("{name:<18} {reference:<22} {answer}"));
     lines.join("\n")
 }

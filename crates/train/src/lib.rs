@@ -11,10 +11,10 @@
 //! | --- | --- |
 //! | [`experiment`] | [`Experiment`], [`Checked`] |
 //! | [`config`] | [`TrainConfig`], [`Optimizer`], [`Schedule`] |
-//! | [`task`] | [`Task`], [`Head`], [`GraphClassification`](task::GraphClassification) |
+//! | [`task`] | [`Task`], [`Head`]: graphs by class or number ([`GraphClassification`](task::GraphClassification), [`GraphRegression`](task::GraphRegression)), nodes of one graph ([`NodeClassification`](task::NodeClassification)), pairs of them ([`LinkPrediction`](task::LinkPrediction)) |
 //! | [`trainer`] | [`fit`], [`Trained`] |
 //! | [`step`] | [`Stepper`]: one epoch, with the time of its parts |
-//! | [`mod@run`] | [`run()`], [`Place`], [`majority`] |
+//! | [`mod@run`] | [`run()`], [`Place`], [`blind`] |
 //! | [`observer`] | [`Observer`], [`EpochScores`] |
 //! | [`seed`] | [`Streams`] |
 //!
@@ -58,8 +58,8 @@ pub use config::{Optimizer, Schedule, TrainConfig};
 pub use error::RunError;
 pub use experiment::{Cell, Checked, Experiment};
 pub use observer::{EpochScores, Observer, Silent};
-pub use run::{Place, majority, run};
+pub use run::{Place, blind, run};
 pub use seed::Streams;
 pub use step::{Epoch, Parts, Stepper};
-pub use task::{Batch, Head, Order, Score, Task, TaskConfig};
+pub use task::{Batch, Head, Of, Order, Score, Task, TaskConfig};
 pub use trainer::{Compute, Trained, fit};

@@ -11,11 +11,28 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use tch::Device;
 
+use crate::task::Order;
+
+/// The graphs of `index` by batches, each in parts, in the order asked for.
+pub(crate) fn batches(
+    data: &dyn Dataset,
+    index: &[usize],
+    order: Order,
+    needs: &Needs,
+) -> Vec<Vec<Vec<usize>>> {
+    let index = match order.shuffle {
+        Some(seed) => shuffled(index, seed),
+        None => index.to_vec(),
+    };
+    let batches = cut(data, &index, order.batch, needs.equal_sizes);
+    batches.iter().map(|batch| parts(data, batch, order.parts)).collect()
+}
+
 /// Splits `index` into batches of at most `batch` samples, in order; with `equal_sizes` a batch holds graphs of one size.
 ///
 /// Graphs of one size keep their order. A batch of them comes when its last graph does, and those that stay small come at the end:
 /// sizes are as mixed as `index` is.
-pub(crate) fn cut(data: &dyn Dataset, index: &[usize], batch: usize, equal_sizes: bool) -> Vec<Vec<usize>> {
+fn cut(data: &dyn Dataset, index: &[usize], batch: usize, equal_sizes: bool) -> Vec<Vec<usize>> {
     if !equal_sizes {
         return index.chunks(batch).map(<[usize]>::to_vec).collect();
     }
@@ -33,7 +50,7 @@ pub(crate) fn cut(data: &dyn Dataset, index: &[usize], batch: usize, equal_sizes
 }
 
 /// Cuts a batch into `parts` parts of about as many nodes each, in order; a batch of fewer samples stays whole.
-pub(crate) fn parts(data: &dyn Dataset, mut index: &[usize], parts: usize) -> Vec<Vec<usize>> {
+fn parts(data: &dyn Dataset, mut index: &[usize], parts: usize) -> Vec<Vec<usize>> {
     if index.len() < parts {
         return vec![index.to_vec()];
     }
@@ -57,7 +74,7 @@ pub(crate) fn parts(data: &dyn Dataset, mut index: &[usize], parts: usize) -> Ve
 }
 
 /// `index` in the order of this seed.
-pub(crate) fn shuffled(index: &[usize], seed: u64) -> Vec<usize> {
+fn shuffled(index: &[usize], seed: u64) -> Vec<usize> {
     let mut order = index.to_vec();
     order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
     order
@@ -71,7 +88,11 @@ pub(crate) fn level(
     cluster: u64,
     device: Device,
 ) -> Level {
-    let level = collate(data, index, device);
+    prepared(collate(data, index, device), needs, cluster)
+}
+
+/// A collated batch as the network needs it.
+pub(crate) fn prepared(level: Level, needs: &Needs, cluster: u64) -> Level {
     if needs.layout == Layout::Dense {
         return match needs.pad_to {
             Some(width) => level.padded(width),

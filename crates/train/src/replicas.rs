@@ -188,7 +188,7 @@ pub(crate) fn pass(trained: &Trained, work: Work, times: &mut Parts) -> Result<P
     let Work { batch, samples, objective, ctx } = work;
     let predict = || {
         let out = trained.model.forward(&batch.level, ctx.child(0));
-        (trained.head.predict(&out, ctx.child(1)), out.losses)
+        (trained.head.predict(&out, batch.at.as_ref(), ctx.child(1)), out.losses)
     };
     if !ctx.train {
         let (predictions, _) = no_grad(|| timed(&mut times.forward, predict));

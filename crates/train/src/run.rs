@@ -7,14 +7,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use coarsen_eval::{Environment, Outcome, Protocol, Record, Run, Split, metric};
-use coarsen_graph::{Dataset, Target};
+use coarsen_eval::{Environment, Outcome, Protocol, Record, Run, Split};
+use coarsen_graph::Dataset;
 
 use crate::error::RunError;
 use crate::experiment::{Checked, Experiment};
 use crate::observer::{EpochScores, Observer};
 use crate::seed::Streams;
-use crate::task::Task;
+use crate::task::{Task, TaskConfig};
 use crate::trainer::{Compute, Trained, fit};
 
 /// Where an experiment runs.
@@ -137,23 +137,19 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The baseline beside every table: the test accuracy of always answering the commonest class of the training samples, one
-/// number per run of the protocol.
+/// The baseline beside every table: what the task's metric is, on the test samples of each run of the protocol, of the best answer that
+/// does not look at the sample. That is the commonest class of the training samples, or the median of their targets; of ROC-AUC
+/// it is one half.
 ///
 /// # Errors
 ///
-/// When the data set has no classes or is too small for the protocol.
-pub fn majority(data: &dyn Dataset, protocol: &Protocol, seed: u64) -> Result<Vec<f64>, RunError> {
-    let labels = (0..data.len())
-        .map(|i| match data.sample(i).y {
-            Target::Class(c) => Ok(c),
-            other @ Target::Real(_) => Err(RunError::Data {
-                dataset: data.info().name.clone(),
-                rule: "every sample needs a class",
-                got: format!("{other:?} of sample {i}"),
-            }),
-        })
-        .collect::<Result<Vec<u32>, _>>()?;
-    let splits = protocol.splits(&labels, seed)?;
-    Ok(splits.iter().map(|split| metric::majority(&labels, split)).collect::<Result<_, _>>()?)
+/// When the data set does not fit the task or is too small for the protocol.
+pub fn blind(
+    data: &dyn Dataset,
+    task: &TaskConfig,
+    protocol: &Protocol,
+    seed: u64,
+) -> Result<Vec<f64>, RunError> {
+    let task = task.on(data)?;
+    task.splits(protocol, seed)?.iter().map(|split| task.blind(split)).collect()
 }

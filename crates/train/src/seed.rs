@@ -26,6 +26,11 @@ impl Streams {
         stream(stream(self.seed, "shuffle", self.run), "epoch", u64::from(epoch))
     }
 
+    /// Pairs of nodes that are not joined, drawn anew in an epoch.
+    pub fn negatives(self, epoch: u32) -> u64 {
+        stream(stream(self.seed, "negatives", self.run), "epoch", u64::from(epoch))
+    }
+
     /// Dropout in a training step.
     pub fn dropout(self, step: u64) -> u64 {
         stream(stream(self.seed, "dropout", self.run), "step", step)

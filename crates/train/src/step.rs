@@ -13,7 +13,7 @@ use crate::error::RunError;
 use crate::groups::{Groups, Objective};
 use crate::replicas::{Passed, Replicas, Work, pass};
 use crate::seed::Streams;
-use crate::task::{Batch, Order, Score, Task};
+use crate::task::{Batch, Of, Order, Score, Task};
 use crate::trainer::Trained;
 
 /// Wall-clock seconds of the parts of an epoch. What is measured of the epoch as a whole is in none of them.
@@ -92,7 +92,8 @@ impl<'a> Stepper<'a> {
         threads: usize,
     ) -> Result<Self, RunError> {
         let Optimizer::Adam { lr, weight_decay } = config.optimizer;
-        let divides = trained.model.divides() && trained.vars.device() == Device::Cpu;
+        let divides =
+            trained.model.divides() && trained.vars.device() == Device::Cpu && task.of() == Of::Graphs;
         let schedule = trained.model.schedule();
         let parts = if divides { threads.clamp(1, MOST_PARTS) } else { 1 };
         Ok(Self {
@@ -128,10 +129,14 @@ impl<'a> Stepper<'a> {
     /// When LibTorch fails, or `index` is empty.
     pub fn epoch(&mut self, epoch: u32, index: &[usize]) -> Result<Epoch, RunError> {
         let streams = self.learner.streams;
-        let (shuffle, cluster) = (Some(streams.shuffle(epoch)), streams.cluster(epoch));
-        self.passes(index, shuffle, cluster, |learner, pass| {
+        let drawn = Drawn {
+            shuffle: Some(streams.shuffle(epoch)),
+            fresh: Some(streams.negatives(epoch)),
+            cluster: streams.cluster(epoch),
+        };
+        self.passes(index, drawn, |learner, pass| {
             let objective = Objective::of(learner.schedule, epoch);
-            learner.epoch(objective, pass, index.len())
+            learner.epoch(objective, pass)
         })
     }
 
@@ -141,26 +146,58 @@ impl<'a> Stepper<'a> {
     ///
     /// When there are none.
     pub fn score(&mut self, index: &[usize]) -> Result<Score, RunError> {
-        let (trained, task, cluster) = (self.trained, self.task, self.learner.streams.cluster_eval());
+        let (trained, task) = (self.trained, self.task);
         // The loss is made where the parts are: threads of LibTorch that made it would keep a core for milliseconds after.
-        self.passes(index, None, cluster, |_, pass| {
+        self.passes(index, self.fixed_draw(), |_, pass| {
             let passed: Vec<_> = from_fn(|| pass((Objective::Joint, Ctx::eval()), &mut Parts::default()))
                 .collect::<Result<_, _>>()?;
             trained.score(task, passed.into_iter().flatten().map(|part| (part.predictions, part.targets)))
         })
     }
 
-    /// Lets `run` pass the samples of `index` batch by batch, in the order of `shuffle`.
+    /// [`score`](Self::score) of several parts of the samples. Of one graph, which is passed whole, they need one pass.
+    ///
+    /// # Errors
+    ///
+    /// When a part has no samples.
+    pub fn scores<const N: usize>(&mut self, parts: [&[usize]; N]) -> Result<[Score; N], RunError> {
+        let mut scores = [Score { metric: f64::NAN, loss: f64::NAN }; N];
+        if self.task.of() == Of::Graphs {
+            for (score, part) in scores.iter_mut().zip(parts) {
+                *score = self.score(part)?;
+            }
+            return Ok(scores);
+        }
+        let (trained, task) = (self.trained, self.task);
+        self.passes(&parts.concat(), self.fixed_draw(), |_, pass| {
+            let passed = pass((Objective::Joint, Ctx::eval()), &mut Parts::default()).expect("one batch")?;
+            let whole = passed.first().expect("in one part");
+            let mut start = 0;
+            for (score, part) in scores.iter_mut().zip(parts) {
+                let of = |rows: &Tensor| rows.narrow(0, start, part.len() as i64);
+                let one = std::iter::once((of(&whole.predictions), of(&whole.targets)));
+                *score = trained.score(task, one)?;
+                start += part.len() as i64;
+            }
+            Ok(scores)
+        })
+    }
+
+    /// Nothing is drawn anew in evaluation.
+    fn fixed_draw(&self) -> Drawn {
+        Drawn { shuffle: None, fresh: None, cluster: self.learner.streams.cluster_eval() }
+    }
+
+    /// Lets `run` pass the samples of `index` batch by batch, in the order drawn.
     fn passes<R>(
         &mut self,
         index: &[usize],
-        shuffle: Option<u64>,
-        cluster: u64,
+        Drawn { shuffle, fresh, cluster }: Drawn,
         run: impl FnOnce(&mut Learner, &mut Pass<'_>) -> R,
     ) -> R {
         let Self { trained, task, needs, batch, threads, replicas, learner } = self;
         let (parts, device) = (replicas.parts(), trained.vars.device());
-        let batches = task.cut(index, Order { shuffle, batch: *batch, parts }, needs);
+        let batches = task.cut(index, Order { shuffle, fresh, batch: *batch, parts }, needs);
         let (task, needs) = (*task, &*needs);
         let make = |samples: &[usize]| task.batch(samples, cluster, needs, device);
         if parts == 1 {
@@ -189,12 +226,19 @@ impl<'a> Stepper<'a> {
 
     /// Hands the samples of `index` over in their order, batch by batch, with the same random choices of the host every time.
     pub fn fixed<R>(&self, index: &[usize], consume: impl FnOnce(&mut dyn Iterator<Item = Batch>) -> R) -> R {
-        let order = Order { shuffle: None, batch: self.batch, parts: 1 };
+        let order = Order { shuffle: None, fresh: None, batch: self.batch, parts: 1 };
         let batches = self.task.cut(index, order, &self.needs);
         let (task, needs, device) = (self.task, &self.needs, self.trained.vars.device());
         let cluster = self.learner.streams.cluster_eval();
         ahead(|| batches.iter().map(|parts| task.batch(&parts[0], cluster, needs, device)), consume)
     }
+}
+
+/// Seeds of what the host draws for the passes of an epoch.
+struct Drawn {
+    shuffle: Option<u64>,
+    fresh: Option<u64>,
+    cluster: u64,
 }
 
 /// Makes steps of gradients.
@@ -211,14 +255,9 @@ struct Learner<'a> {
 
 impl Learner<'_> {
     /// Steps until there is nothing more to pass.
-    fn epoch(
-        &mut self,
-        objective: Objective,
-        pass: &mut Pass<'_>,
-        samples: usize,
-    ) -> Result<Epoch, RunError> {
+    fn epoch(&mut self, objective: Objective, pass: &mut Pass<'_>) -> Result<Epoch, RunError> {
         let (mut predictions, mut targets, mut losses) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut parts, mut steps) = (Parts::default(), 0);
+        let (mut parts, mut steps, mut samples) = (Parts::default(), 0, 0);
         loop {
             let ctx = Ctx::train(self.streams.dropout(self.passes));
             let Some(passed) = pass((objective, ctx), &mut parts) else { break };
@@ -229,6 +268,7 @@ impl Learner<'_> {
                 steps += 1;
             }
             let of_batch: i64 = passed.iter().map(|part| part.targets.size()[0]).sum();
+            samples += of_batch;
             for part in passed {
                 losses.extend(part.loss.map(|loss| loss * of_batch as f64));
                 predictions.push(part.predictions);

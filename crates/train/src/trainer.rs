@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use coarsen_eval::{Curves, Split};
 use coarsen_model::Model;
-use coarsen_nn::Params;
+use coarsen_nn::{ConfigError, Params};
 use serde_json::Value;
 use tch::nn;
 use tch::{Device, Tensor, no_grad};
@@ -17,7 +17,7 @@ use crate::observer::EpochScores;
 use crate::schedule::Rate;
 use crate::seed::Streams;
 use crate::step::Stepper;
-use crate::task::{Head, Score, Task};
+use crate::task::{Head, Of, Score, Task};
 
 /// A network with its head and parameters, trained by [`fit`] or used for prediction.
 #[derive(Debug)]
@@ -39,13 +39,22 @@ impl Trained {
     ///
     /// # Errors
     ///
-    /// When the configuration is not one of a row of `coarsen_model::MODELS`.
+    /// When the configuration is not one of a row of `coarsen_model::MODELS`, or the task is about nodes and the network gives no row
+    /// per node.
     pub fn new(model: &Value, task: &dyn Task, seed: u64, device: Device) -> Result<Self, RunError> {
         let vars = nn::VarStore::new(device);
         let params = Params::new(&vars.root(), seed);
         let config = model.clone();
         let model = coarsen_model::model(model, &params.sub("model"), &task.dims())?;
-        let head = task.head(&params.sub("head"), model.out_features());
+        let width = match (task.of(), model.node_features()) {
+            (Of::Graphs, _) => model.out_features(),
+            (Of::Nodes, Some(width)) => width,
+            (Of::Nodes, None) => {
+                let rule = "a network that gives a row per node, as `flat` or `graph-unet`";
+                return Err(ConfigError::value("model", "kind", rule, &config["kind"]).into());
+            }
+        };
+        let head = task.head(&params.sub("head"), width);
         Ok(Self { vars, model, head, config, seed })
     }
 
@@ -105,6 +114,8 @@ pub fn fit(
     compute: Compute,
     each_epoch: &mut dyn FnMut(u32, &EpochScores) -> bool,
 ) -> Result<Curves, RunError> {
+    let own = task.on_split(split);
+    let task = own.as_deref().unwrap_or(task);
     let trained = Trained::new(model, task, streams.init(), compute.device)?;
     let mut stepper = Stepper::new(&trained, task, config, streams, compute.threads)?;
     let Optimizer::Adam { lr, .. } = config.optimizer;
@@ -117,7 +128,7 @@ pub fn fit(
         if !train.loss.is_finite() {
             return Err(RunError::Diverged { epoch, loss: train.loss });
         }
-        let (valid, test) = (stepper.score(&split.valid)?, stepper.score(&split.test)?);
+        let [valid, test] = stepper.scores([&split.valid, &split.test])?;
         curves.train_loss.push(train.loss);
         curves.train.push(train.metric);
         curves.valid_loss.push(valid.loss);

@@ -4,7 +4,7 @@ use coarsen_eval::{Environment, Outcome, Record, Rule, Run};
 use coarsen_graph::{Dataset, InMemory, Sample, Target, TopologyBuf};
 use coarsen_train::{
     Checked, Compute, EpochScores, Observer, Place, RunError, Silent, Stepper, Streams, TaskConfig,
-    TrainConfig, Trained, majority, run,
+    TrainConfig, Trained, blind, run,
 };
 use ndarray::Array2;
 use serde_json::{Value, json};
@@ -174,8 +174,9 @@ fn a_broken_model_stops_everything_and_names_the_field() {
 fn the_majority_is_half_of_a_balanced_set() {
     let data = cycles_and_stars();
     assert_eq!(data.info().classes, 2);
-    let scores =
-        majority(&data, &experiment(&json!({"kind": "gin"}), 1).experiment().protocol, 0).expect("scores");
+    let experiment = experiment(&json!({"kind": "gin"}), 1);
+    let plan = experiment.experiment();
+    let scores = blind(&data, &plan.task, &plan.protocol, 0).expect("scores");
     assert_eq!(scores, [0.5, 0.5]);
 }
 

@@ -186,7 +186,7 @@ fn infer(passes: u32, trained: &Trained, stepper: &Stepper, graphs: usize) -> In
     let all: Vec<usize> = (0..graphs).collect();
     let answer = |batch: &Batch| {
         let out = trained.model.forward(&batch.level, Ctx::eval());
-        trained.head.predict(&out, Ctx::eval())
+        trained.head.predict(&out, batch.at.as_ref(), Ctx::eval())
     };
     let rate = |pass: &dyn Fn()| {
         let now = Instant::now();

@@ -1,16 +1,17 @@
 //! The class of every graph.
 
 use coarsen_eval::{Metric, Protocol, Split, metric};
-use coarsen_graph::{Dataset, Target};
-use coarsen_model::{Needs, Output};
-use coarsen_nn::{ConfigError, Ctx, Dims, Linear, Params, dropout};
+use coarsen_graph::{Dataset, DatasetInfo, Target};
+use coarsen_model::Needs;
+use coarsen_nn::{ConfigError, Dims, Params};
 use coarsen_tensor::classes;
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 use crate::error::RunError;
 use crate::loader;
-use crate::task::{Batch, Head, Order, Task};
+use crate::task::head::{self, Layers, widths};
+use crate::task::{Batch, Head, Order, Task, measure};
 
 /// The head of graph classification: `Linear – ReLU – dropout – Linear`, with as many hidden layers as asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,59 +22,44 @@ pub struct GraphClassificationConfig {
     pub hidden: Vec<u32>,
     /// Dropout behind the first hidden layer's ReLU, or before the only layer.
     pub dropout: f64,
+    /// What is measured.
+    pub metric: ClassMetric,
 }
 
-/// `null`, a number or a list in JSON; the shortest of them is written.
-mod widths {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+/// What classes are judged by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClassMetric {
+    /// The fraction of graphs whose class has the largest logit.
+    #[default]
+    Accuracy,
+    /// The area under the ROC curve of the difference of the two logits; of two classes alone.
+    RocAuc,
+}
 
-    #[derive(Serialize, Deserialize)]
-    #[serde(untagged, expecting = "`hidden` must be null, a width or a list of widths")]
-    enum Widths {
-        None,
-        One(u32),
-        Many(Vec<u32>),
-    }
-
-    pub(super) fn serialize<S: Serializer>(hidden: &[u32], serializer: S) -> Result<S::Ok, S::Error> {
-        let widths = match *hidden {
-            [] => Widths::None,
-            [width] => Widths::One(width),
-            _ => Widths::Many(hidden.to_vec()),
-        };
-        widths.serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u32>, D::Error> {
-        Ok(match Widths::deserialize(deserializer)? {
-            Widths::None => Vec::new(),
-            Widths::One(width) => vec![width],
-            Widths::Many(widths) => widths,
-        })
+impl ClassMetric {
+    pub(crate) fn metric(self) -> Metric {
+        match self {
+            Self::Accuracy => Metric::Accuracy,
+            Self::RocAuc => Metric::RocAuc,
+        }
     }
 }
 
 impl Default for GraphClassificationConfig {
     /// 50, as DiffPool's head; no dropout.
     fn default() -> Self {
-        Self { hidden: vec![50], dropout: 0.0 }
+        Self { hidden: vec![50], dropout: 0.0, metric: ClassMetric::Accuracy }
     }
 }
 
 impl GraphClassificationConfig {
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        let fail = |field, rule, got| Err(ConfigError::value("graph-classification", field, rule, got));
-        if self.hidden.contains(&0) {
-            return fail("hidden", "at least 1, or null for one layer", "0".to_owned());
-        }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return fail("dropout", "in [0, 1)", self.dropout.to_string());
-        }
-        Ok(())
+        head::check("graph-classification", &self.hidden, self.dropout)
     }
 }
 
-/// Graph classification on one data set: cross-entropy, accuracy.
+/// Graph classification on one data set: cross-entropy; accuracy or ROC-AUC.
 pub struct GraphClassification<'a> {
     data: &'a dyn Dataset,
     config: GraphClassificationConfig,
@@ -85,17 +71,17 @@ impl<'a> GraphClassification<'a> {
     ///
     /// # Errors
     ///
-    /// When a sample has no class, there are fewer than two classes, or the nodes have no features.
+    /// When a sample has no class, there are fewer than two classes (of ROC-AUC: not two), or the nodes have no features.
     pub fn new(data: &'a dyn Dataset, config: GraphClassificationConfig) -> Result<Self, RunError> {
         let info = data.info();
         let fail = |rule, got| Err(RunError::Data { dataset: info.name.clone(), rule, got });
         if info.classes < 2 {
             return fail("classification needs at least two classes", info.classes.to_string());
         }
-        if info.features == 0 {
-            let rule = "nodes need features: name a feature rule, as `\"features\": [{\"constant\": {\"width\": 1}}]`";
-            return fail(rule, "none".to_owned());
+        if config.metric == ClassMetric::RocAuc && info.classes != 2 {
+            return fail("roc-auc needs two classes", info.classes.to_string());
         }
+        featured(info)?;
         let mut labels = Vec::with_capacity(data.len());
         for i in 0..data.len() {
             match data.sample(i).y {
@@ -116,87 +102,68 @@ impl<'a> GraphClassification<'a> {
 
 impl Task for GraphClassification<'_> {
     fn metric(&self) -> Metric {
-        Metric::Accuracy
+        self.config.metric.metric()
     }
 
     fn dims(&self) -> Dims {
-        let info = self.data.info();
-        let sizes: Vec<u32> =
-            (0..self.data.len()).map(|i| self.data.sample(i).topology.nodes() as u32).collect();
-        Dims::new(info.features as i64, i64::from(info.classes))
-            .with_edge_features(info.edge_features as i64)
-            .with_sizes(sizes)
+        dims(self.data, self.data.info().classes)
     }
 
     fn splits(&self, protocol: &Protocol, seed: u64) -> Result<Vec<Split>, RunError> {
         Ok(protocol.splits(&self.labels, seed)?)
     }
 
+    fn blind(&self, split: &Split) -> Result<f64, RunError> {
+        match self.config.metric {
+            ClassMetric::Accuracy => Ok(metric::majority(&self.labels, split)?),
+            ClassMetric::RocAuc => Ok(0.5),
+        }
+    }
+
     fn head(&self, params: &Params, width: i64) -> Box<dyn Head> {
-        let outputs = i64::from(self.data.info().classes);
-        let mut inputs = width;
-        let layer = |(l, &width): (usize, &u32)| {
-            let name = if l == 0 { "hidden".to_owned() } else { format!("hidden{l}") };
-            let linear = Linear::new(&params.sub(name), inputs, width.into());
-            inputs = width.into();
-            linear
-        };
-        let hidden = self.config.hidden.iter().enumerate().map(layer).collect();
-        let last = Linear::new(&params.sub("out"), inputs, outputs);
-        Box::new(ClassHead { hidden, last, dropout: self.config.dropout })
+        let GraphClassificationConfig { hidden, dropout, .. } = &self.config;
+        let widths = (width, i64::from(self.data.info().classes));
+        Box::new(Layers::new(params, widths, (hidden, *dropout), Tensor::cross_entropy_for_logits))
     }
 
     fn cut(&self, index: &[usize], order: Order, needs: &Needs) -> Vec<Vec<Vec<usize>>> {
-        let index = match order.shuffle {
-            Some(seed) => loader::shuffled(index, seed),
-            None => index.to_vec(),
-        };
-        let batches = loader::cut(self.data, &index, order.batch, needs.equal_sizes);
-        batches.iter().map(|batch| loader::parts(self.data, batch, order.parts)).collect()
+        loader::batches(self.data, index, order, needs)
     }
 
     fn batch(&self, samples: &[usize], cluster: u64, needs: &Needs, device: Device) -> Batch {
         Batch {
             level: loader::level(self.data, samples, needs, cluster, device),
             target: classes(self.data, samples, device),
+            at: None,
         }
     }
 
     fn measure(&self, predictions: &Tensor, targets: &Tensor) -> Result<f64, RunError> {
-        let classes = predictions.size()[1] as usize;
-        let logits: Vec<f64> =
-            predictions.to_device(Device::Cpu).to_kind(Kind::Double).view(-1).try_into()?;
-        let labels: Vec<i64> = targets.to_device(Device::Cpu).try_into()?;
-        let labels: Vec<u32> = labels.into_iter().map(|c| c as u32).collect();
-        Ok(metric::accuracy(&logits, classes, &labels)?)
-    }
-}
-
-#[derive(Debug)]
-struct ClassHead {
-    hidden: Vec<Linear>,
-    last: Linear,
-    dropout: f64,
-}
-
-impl Head for ClassHead {
-    fn predict(&self, out: &Output, ctx: Ctx) -> Tensor {
-        if let Some(logits) = &out.logits {
-            return logits.shallow_clone();
+        match self.config.metric {
+            ClassMetric::Accuracy => measure::accuracy(predictions, targets),
+            ClassMetric::RocAuc => {
+                measure::roc_auc(&(predictions.select(1, 1) - predictions.select(1, 0)), targets)
+            }
         }
-        let x = out.graphs.as_ref().expect("a network gives logits or a row per graph");
-        let layer = |x: &Tensor, linear: &Linear| linear.forward(x).relu();
-        let (first, others) = match self.hidden.split_first() {
-            Some((first, others)) => (layer(x, first), others),
-            None => (x.shallow_clone(), [].as_slice()),
-        };
-        let dropped = dropout(&first, self.dropout, ctx);
-        self.last.forward(&others.iter().fold(dropped, |x, linear| layer(&x, linear)))
     }
+}
 
-    fn loss(&self, predictions: &Tensor, targets: &Tensor) -> Tensor {
-        predictions.cross_entropy_for_logits(targets)
+/// What a network must know of graphs before it exists.
+pub(crate) fn dims(data: &dyn Dataset, outputs: u32) -> Dims {
+    let info = data.info();
+    Dims::new(info.features as i64, i64::from(outputs))
+        .with_edge_features(info.edge_features as i64)
+        .with_sizes(data.sizes())
+}
+
+/// Every network starts from features.
+pub(crate) fn featured(info: &DatasetInfo) -> Result<(), RunError> {
+    if info.features > 0 {
+        return Ok(());
     }
+    let rule =
+        "nodes need features: name a feature rule, as `\"features\": [{\"constant\": {\"width\": 1}}]`";
+    Err(RunError::Data { dataset: info.name.clone(), rule, got: "none".to_owned() })
 }
 
 #[cfg(test)]
@@ -204,7 +171,6 @@ mod tests {
     use super::*;
     use coarsen_graph::{DataDir, FeatureRule};
     use serde_json::{Value, json};
-    use tch::nn::VarStore;
 
     fn read(hidden: &Value) -> Result<GraphClassificationConfig, serde_json::Error> {
         serde_json::from_value(json!({ "hidden": hidden }))
@@ -227,46 +193,20 @@ mod tests {
         );
     }
 
-    /// The parameters of a head on rows of width 6, and what it gives for a row of ones.
-    fn head(hidden: Vec<u32>, dropout: f64) -> (VarStore, Box<dyn Head>) {
+    /// The area of what separates is 1 whatever the threshold: the logits of class 1 alone do not rank the samples here.
+    #[test]
+    fn roc_auc_ranks_by_the_difference_of_the_logits() {
         let data = DataDir::new("none").load("TRIANGLES", &FeatureRule::default()).expect("a built-in set");
-        let config = GraphClassificationConfig { hidden, dropout };
-        let task = GraphClassification::new(&data, config).expect("classes");
-        let store = VarStore::new(Device::Cpu);
-        let head = task.head(&Params::new(&store.root(), 1), 6);
-        (store, head)
-    }
-
-    fn rows() -> Output {
-        let x = Tensor::ones([3, 6], (Kind::Float, Device::Cpu));
-        Output { graphs: Some(x), ..Output::default() }
-    }
-
-    #[test]
-    fn several_hidden_layers_stand_one_behind_the_other() {
-        let (store, head) = head(vec![5, 4], 0.0);
-        let variables = store.variables();
-        let weight = |name: &str| &variables[&format!("{name}.weight")];
-        let bias = |name: &str| &variables[&format!("{name}.bias")];
-        assert_eq!([weight("hidden").size(), weight("hidden1").size()], [[5, 6], [4, 5]]);
-        let affine = |x: &Tensor, name: &str| x.linear(weight(name), Some(bias(name)));
-        let x = affine(rows().graphs.as_ref().expect("rows"), "hidden").relu();
-        let want = affine(&affine(&x, "hidden1").relu(), "out");
-        assert!(head.predict(&rows(), Ctx::train(1)).allclose(&want, 1e-6, 1e-6, false));
-    }
-
-    #[test]
-    fn dropout_stands_behind_the_first_hidden_layer() {
-        let (store, head) = head(vec![5, 4], 0.5);
-        // Whatever is dropped before it, the second hidden layer's bias reaches the answer.
-        tch::no_grad(|| {
-            for (name, mut value) in store.variables() {
-                let _ = value.fill_(if name == "hidden1.bias" || name == "out.weight" { 1.0 } else { 0.0 });
-            }
-        });
-        let y = head.predict(&rows(), Ctx::train(1));
-        assert!(y.eq(4.0).all().int64_value(&[]) == 1, "{y}");
-        let (_store, head) = self::head(vec![5, 4], 0.5);
-        assert!(!head.predict(&rows(), Ctx::train(1)).equal(&head.predict(&rows(), Ctx::eval())));
+        let config = GraphClassificationConfig { metric: ClassMetric::RocAuc, ..Default::default() };
+        let message = GraphClassification::new(&data, config.clone()).err().expect("refused").to_string();
+        assert_eq!(message, "TRIANGLES: roc-auc needs two classes, got 10");
+        let data = DataDir::new("none").load("KARATE", &FeatureRule::default()).expect("a built-in set");
+        let task = GraphClassification::new(&data, config).expect("two classes");
+        let logits = Tensor::from_slice2(&[[9f32, 8.0], [1.0, 2.0], [7.0, 1.0], [0.0, 0.5]]);
+        let targets = Tensor::from_slice(&[0i64, 1, 0, 1]);
+        assert_eq!(
+            (task.metric(), task.measure(&logits, &targets).expect("both classes")),
+            (Metric::RocAuc, 1.0)
+        );
     }
 }
