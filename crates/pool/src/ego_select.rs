@@ -21,7 +21,8 @@ pub enum Ties {
 impl Ties {
     /// The nodes that no neighbour one step away is fitter than; a node without neighbours is none of them. Loops do not count.
     ///
-    /// The choice is discrete: no gradient passes through it. NaN is fitter than every number.
+    /// The choice is discrete: no gradient passes through it. NaN is fitter than every number. Fitness is compared up to rounding, by
+    /// two thirds of its digits: sums in another order, as in another batch, must not decide between twins.
     ///
     /// # Shapes
     ///
@@ -35,8 +36,10 @@ impl Ties {
     ///
     /// When `fitness` has another length than the level.
     pub fn fittest(self, fitness: &Tensor, adj: &Sparse) -> Vec<bool> {
+        let digits = if fitness.kind() == Kind::Double { 36 } else { 18 };
         let fitness = fitness.detach().to_device(Device::Cpu).to_kind(Kind::Double).contiguous();
         let fitness = Vec::<f64>::try_from(&fitness).expect("one real number a node");
+        let fitness: Vec<f64> = fitness.into_iter().map(|x| rounded(x, digits)).collect();
         let csr = adj.pattern.csr();
         assert_eq!(fitness.len(), csr.rows(), "one number a node");
         let gives_way = |i: usize, j: usize| match fitness[i].total_cmp(&fitness[j]) {
@@ -50,6 +53,15 @@ impl Ties {
         };
         (0..csr.rows()).map(chosen).collect()
     }
+}
+
+/// The nearest number of so many binary digits.
+fn rounded(x: f64, digits: u32) -> f64 {
+    let rest = f64::MANTISSA_DIGITS - 1 - digits;
+    if !x.is_finite() {
+        return x;
+    }
+    f64::from_bits((x.to_bits() + (1 << (rest - 1))) >> rest << rest)
 }
 
 #[cfg(test)]
@@ -76,6 +88,14 @@ mod tests {
         for ties in [Ties::LowerIndex, Ties::All] {
             assert_eq!(chosen(ties, &[1.0, 0.5, 0.2, 0.3, 9.0]), [0, 3]);
         }
+    }
+
+    #[test]
+    fn twins_stay_twins_whatever_the_last_digits_say() {
+        assert_eq!(chosen(Ties::LowerIndex, &[1.0, 1.0 + 1e-15, 1.0, 1.0 - 1e-15, 0.0]), [0]);
+        assert_eq!(chosen(Ties::All, &[1.0, 1.0 + 1e-15, 1.0, 1.0 - 1e-15, 0.0]), [0, 1, 2, 3]);
+        assert_eq!(chosen(Ties::LowerIndex, &[1.0, 1.0 + 1e-9, 0.5, 0.2, 0.0]), [1]);
+        assert_eq!([rounded(1.0 + 1e-6, 18), rounded(-3.0, 18), rounded(0.0, 18)], [1.0, -3.0, 0.0]);
     }
 
     #[test]
