@@ -110,7 +110,7 @@ pub struct EgoConfig {
     pub rows: Rows,
     /// How features come back.
     pub unpool: Unpool,
-    /// Slope of the leaky ReLUs below 0.
+    /// Slope of each leaky ReLU below 0.
     pub slope: f64,
     /// Width of the maps `W` in front of an attention vector; `null`: as wide as the features.
     pub width: Option<i64>,
@@ -386,7 +386,7 @@ mod tests {
         let (_, Pooled { score, .. }) = pooled(&EgoConfig { hops: 2, ..EgoConfig::default() });
         // Everybody is in two networks; the ends are alike by sigmoid(2).
         let like = 1.0 / (1.0 + (-2f64).exp());
-        let end = (0.25 + like / 2.0) / 2.0;
+        let end = f64::midpoint(0.25, like / 2.0);
         close(&score, &[end, 0.25, end, 0.0]);
     }
 

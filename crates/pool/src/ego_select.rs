@@ -95,7 +95,8 @@ mod tests {
         assert_eq!(chosen(Ties::LowerIndex, &[1.0, 1.0 + 1e-15, 1.0, 1.0 - 1e-15, 0.0]), [0]);
         assert_eq!(chosen(Ties::All, &[1.0, 1.0 + 1e-15, 1.0, 1.0 - 1e-15, 0.0]), [0, 1, 2, 3]);
         assert_eq!(chosen(Ties::LowerIndex, &[1.0, 1.0 + 1e-9, 0.5, 0.2, 0.0]), [1]);
-        assert_eq!([rounded(1.0 + 1e-6, 18), rounded(-3.0, 18), rounded(0.0, 18)], [1.0, -3.0, 0.0]);
+        let bits = |x: f64| rounded(x, 18).to_bits();
+        assert_eq!([bits(1.0 + 1e-6), bits(-3.0), bits(0.0)], [1.0, -3.0, 0.0].map(f64::to_bits));
     }
 
     #[test]

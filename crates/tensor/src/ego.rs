@@ -344,7 +344,6 @@ impl Networks {
     /// # Shapes
     ///
     /// `[entries]`, kept; differentiable.
-    #[must_use]
     pub fn with_own(&self, value: &Tensor) -> Tensor {
         value.index_fill(0, &self.own, 1.0)
     }
