@@ -174,7 +174,8 @@ mod tests {
     #[test]
     fn every_suite_is_made_of_experiments_with_their_own_records() {
         for plan in plans() {
-            let mut hashes: Vec<&str> = plan.all().map(Checked::hash).collect();
+            // Two tables on the same splits have the same yardstick.
+            let mut hashes: Vec<&str> = plan.trained().map(Checked::hash).collect();
             let all = hashes.len();
             assert!(all > 0, "{}", plan.name);
             hashes.sort_unstable();
