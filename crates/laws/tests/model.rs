@@ -26,9 +26,12 @@ fn laws() -> Laws {
 /// gradients away from such ties are tested beside the network.
 const STARTS_ON_TIES: &str = "three-wl";
 
+/// Held to the laws by [`adamgnn`].
+const DEEP: [&str; 2] = ["adamgnn", "adamgnn-official"];
+
 #[test]
 fn every_row() {
-    let rows = MODELS.iter().filter(|spec| spec.name != STARTS_ON_TIES);
+    let rows = MODELS.iter().filter(|spec| spec.name != STARTS_ON_TIES && !DEEP.contains(&spec.name));
     obey(rows.map(|spec| ((spec.example)(), spec.invariance)), &laws());
 }
 
@@ -69,23 +72,23 @@ fn every_variant() {
     obey(variants.map(|config| (config, Invariance::Exact)), &laws());
 }
 
-/// Ablations; in evaluation, with dropout. In graphs as small as those here a third level is often one node, whose parameters learn nothing.
+/// In graphs as small as those here a third level is often one node, whose parameters learn nothing; that they do in larger ones is
+/// tested beside the network. Without a third level the attention over levels has nothing to choose from.
 #[test]
 fn adamgnn() {
     let shallow = [
         json!({"kind": "adamgnn", "hidden": 6, "levels": 2, "flyback": "off", "kl": "none"}),
-        json!({"kind": "adamgnn", "hidden": 6, "levels": 2, "flyback": "unit", "kl": "gaussian", "ego": {"hops": 2}}),
-        json!({"kind": "adamgnn-official", "hidden": 6, "levels": 2, "kl": "dec", "ego": {"ties": "lower-index"}}),
+        json!({"kind": "adamgnn", "hidden": 6, "levels": 2, "flyback": "off", "kl": "gaussian", "ego": {"hops": 2}}),
+        json!({"kind": "adamgnn-official", "hidden": 6, "levels": 2, "flyback": "off", "kl": "dec", "ego": {"ties": "lower-index"}}),
     ];
     obey(shallow.map(|config| (config, Invariance::UpToTies)), &laws());
-    let deep = [
-        json!({"kind": "adamgnn", "hidden": 6, "levels": 4}),
-        json!({"kind": "adamgnn", "hidden": 6, "levels": 3, "flyback": "unit", "kl": "gaussian", "activation": "tanh", "ego": {"hops": 2}}),
-        json!({"kind": "adamgnn-official", "hidden": 6, "levels": 4}),
-    ];
-    obey(deep.map(|config| (config, Invariance::UpToTies)), &laws().without("every_parameter_learns"));
-    let dropping = json!({"kind": "adamgnn-official", "hidden": 6, "levels": 2, "dropout": 0.5});
-    obey([(dropping, Invariance::UpToTies)], &Laws { passes: Passes::Evaluation, ..laws() });
+    let tanh = json!({"kind": "adamgnn", "hidden": 6, "levels": 3, "flyback": "unit", "kl": "gaussian", "activation": "tanh", "ego": {"hops": 2}});
+    let rows = MODELS.iter().filter(|spec| DEEP.contains(&spec.name)).map(|spec| (spec.example)());
+    let deep = rows.chain([tanh]).map(|config| (config, Invariance::UpToTies));
+    obey(deep, &laws().without("every_parameter_learns"));
+    let dropping = json!({"kind": "adamgnn-official", "hidden": 6, "levels": 3, "dropout": 0.5});
+    let evaluated = Laws { passes: Passes::Evaluation, ..laws() }.without("every_parameter_learns");
+    obey([(dropping, Invariance::UpToTies)], &evaluated);
 }
 
 /// Over other operators and with other convolutions, without ReLU, behind which few features leave nodes of equal score; the released network under a control and, in evaluation, with its dropout.
@@ -141,7 +144,8 @@ fn hierarchies_read_at_the_poolings() {
 #[test]
 fn maxima_straight_behind_ego_networks_have_no_order() {
     let config = read_at_the_poolings(small(GATHERS_WITH_ANY_SUM));
-    let make = |p: &Params, dims: &Dims| coarsen_model::model(&config, p, dims).expect("a valid configuration");
+    let make =
+        |p: &Params, dims: &Dims| coarsen_model::model(&config, p, dims).expect("a valid configuration");
     let values = Laws { gradient_tolerance: f64::INFINITY, ..laws() };
     model::invariant(&make, &values).unwrap_or_else(|broken| panic!("{broken}"));
     model::check(make, Invariance::UpToTies, &laws().without("invariant"))

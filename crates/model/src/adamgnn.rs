@@ -40,9 +40,8 @@ pub const OFFICIAL: ModelSpec = ModelSpec {
 const NAME: &str = "adamgnn";
 const RELEASED: &str = "adamgnn-official";
 
-/// With one pooling: small graphs have no levels above it.
 fn example(name: &str, config: &AdamGnnConfig) -> Value {
-    let mut example = json!(AdamGnnConfig { levels: 2, ..config.clone() });
+    let mut example = json!(config);
     example["kind"] = name.into();
     example
 }

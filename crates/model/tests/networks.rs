@@ -207,6 +207,24 @@ fn adamgnn_answers_for_nodes_and_graphs_and_shows_what_its_nodes_look_at() {
     }
 }
 
+/// On rings large enough to be pooled three times. The bias in front of a leaky ReLU counts where scores of both signs meet in one
+/// softmax, which not every ring has.
+#[test]
+fn every_parameter_of_the_deep_levels_of_adamgnn_learns() {
+    for kind in ["adamgnn", "adamgnn-official"] {
+        let (store, model) = make(&json!({"kind": kind, "hidden": 6}));
+        for nodes in (60..120).step_by(10) {
+            let output = model.forward(&rings(&[nodes]), Ctx::train(1));
+            let losses = output.losses.iter().map(|loss| loss.value.sum(None));
+            let answers = [output.nodes, output.graphs].into_iter().flatten().map(|y| y.square().sum(None));
+            losses.chain(answers).reduce(|sum, loss| sum + loss).expect("answers").backward();
+        }
+        for (name, parameter) in store.variables() {
+            assert!(parameter.grad().abs().max().double_value(&[]) > 1e-12, "{kind}: {name}");
+        }
+    }
+}
+
 /// Behind the last convolution of representations there is nothing: their products have both signs.
 #[test]
 fn a_flat_network_answers_for_nodes() {
