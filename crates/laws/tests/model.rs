@@ -123,7 +123,7 @@ fn hierarchies_read_behind_convolutions() {
 /// is weighed by that sum.
 const GATHERS_WITH_ANY_SUM: &str = "ego";
 
-fn read_at_the_poolings(pool: Value) -> Value {
+fn read_at_the_poolings(pool: &Value) -> Value {
     json!({"kind": "hierarchical", "pool": pool, "levels": 2, "hidden": 6, "post": 1, "conv": {"kind": "gcn"},
            "read": "pools", "merge": "last"})
 }
@@ -132,7 +132,7 @@ fn read_at_the_poolings(pool: Value) -> Value {
 fn hierarchies_read_at_the_poolings() {
     let over = |pool: Value| {
         let of_means = pool["kind"] == GATHERS_WITH_ANY_SUM;
-        let mut network = read_at_the_poolings(pool);
+        let mut network = read_at_the_poolings(&pool);
         if of_means {
             network["readout"] = json!([{"kind": "mean"}]);
         }
@@ -143,7 +143,7 @@ fn hierarchies_read_at_the_poolings() {
 
 #[test]
 fn maxima_straight_behind_ego_networks_have_no_order() {
-    let config = read_at_the_poolings(small(GATHERS_WITH_ANY_SUM));
+    let config = read_at_the_poolings(&small(GATHERS_WITH_ANY_SUM));
     let make =
         |p: &Params, dims: &Dims| coarsen_model::model(&config, p, dims).expect("a valid configuration");
     let values = Laws { gradient_tolerance: f64::INFINITY, ..laws() };

@@ -256,19 +256,22 @@ pub struct DiffPool {
 }
 
 impl DiffPool {
-    fn auxiliary(&self, g: &Level, s: &Assignment, coarse: &Adjacency) -> Vec<Loss> {
+    /// `Sᵀ A S`, and the auxiliary losses.
+    fn connected(&self, g: &Level, s: &Assignment) -> (Adjacency, Vec<Loss>) {
         let loss = |name, value, over| Loss::new(name, value, over, g);
+        let of_entropy = || loss("entropy", entropy(g, s), Over::Nodes);
         match (self.losses, &g.adj, s) {
-            (Losses::None, ..) => Vec::new(),
-            (Losses::Entropy, ..) => vec![loss("entropy", entropy(g, s), Over::Nodes)],
-            (Losses::Pyg, Adjacency::Dense(p), Assignment::Padded { s }) => vec![
-                loss("link", pyg_link(&p.a, s, Scale::Entries), Over::Batch),
-                loss("entropy", pyg_entropy(s), Over::Batch),
-            ],
-            (Losses::Paper | Losses::Pyg, ..) => vec![
-                loss("link", link(g, s, coarse), Over::Graphs),
-                loss("entropy", entropy(g, s), Over::Nodes),
-            ],
+            (Losses::None, ..) => (g.adj.coarsen(s), Vec::new()),
+            (Losses::Entropy, ..) => (g.adj.coarsen(s), vec![of_entropy()]),
+            (Losses::Pyg, Adjacency::Dense(p), Assignment::Padded { s: rows }) => {
+                let link = loss("link", pyg_link(&p.a, rows, Scale::Entries), Over::Batch);
+                (g.adj.coarsen(s), vec![link, loss("entropy", pyg_entropy(rows), Over::Batch)])
+            }
+            (Losses::Paper | Losses::Pyg, ..) => {
+                let squares = g.adj.squares(s);
+                let link = loss("link", link(g, s, &squares), Over::Graphs);
+                (squares.coarse(), vec![link, of_entropy()])
+            }
         }
     }
 }
@@ -311,8 +314,7 @@ impl Pool for DiffPool {
 
     fn select(&self, g: &Level, logits: &Tensor, ctx: Ctx) -> Selection {
         let s = soft_assignment(g, logits); // eq. 6
-        let coarse = g.adj.coarsen(&s); // eq. 4
-        let losses = self.auxiliary(g, &s, &coarse);
+        let (coarse, losses) = self.connected(g, &s); // eq. 4
         let z = self.embed.forward(g, ctx); // eq. 5
         Selection { z: Some(z), coarse: Some(coarse), losses, ..s.into() }
     }

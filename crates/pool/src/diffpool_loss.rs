@@ -1,7 +1,6 @@
 //! The auxiliary losses of DiffPool, on given assignments: the paper's, and PyG's.
 
-use coarsen_tensor::grouped::gram_norms;
-use coarsen_tensor::{Adjacency, Assignment, Level};
+use coarsen_tensor::{Adjacency, Assignment, Level, Squares};
 use tch::Tensor;
 
 /// Keeps the gradient of a root finite at 0.
@@ -11,7 +10,7 @@ const UNDER_LOG: f64 = 1e-15;
 
 /// Link prediction: `L_LP = mean_b ‖A_b − S_b S_bᵀ‖_F`, over the nodes of each graph alone.
 ///
-/// `coarse` is `Sᵀ A S`, which the pooling needs as well. On a sparse level nothing of the size N² exists:
+/// `squares` are those of `s`, which the pooling needs as well. On a sparse level nothing of the size N² exists:
 /// `‖A − S Sᵀ‖² = ‖A‖² − 2 tr(Sᵀ A S) + ‖Sᵀ S‖²`, graph by graph.
 ///
 /// # Shapes
@@ -20,7 +19,7 @@ const UNDER_LOG: f64 = 1e-15;
 ///
 /// # Complexity
 ///
-/// Sparse: time `O(E + N K²)`, memory `O(E + N K + B K²)`. Dense: time `O(B N² K)`, memory `O(B N²)`.
+/// Sparse: time and memory `O(E + B K²)`, beside the squares. Dense: time `O(B N² K)`, memory `O(B N²)`.
 ///
 /// # Panics
 ///
@@ -29,12 +28,12 @@ const UNDER_LOG: f64 = 1e-15;
 /// # Paper and code
 ///
 /// The paper prints `‖A, S Sᵀ‖`. The release computes another loss, and PyG takes one norm over the padded batch ([`pyg_link`]).
-pub fn link(g: &Level, s: &Assignment, coarse: &Adjacency) -> Tensor {
-    let squared = match (&g.adj, s, coarse) {
-        (Adjacency::Dense(p), Assignment::Padded { s }, _) => squares(&residual(&p.a, s)),
-        (Adjacency::Sparse(_), Assignment::Rows { s, graphs }, Adjacency::Dense(coarse)) => {
-            let trace = total(&coarse.a.diagonal(0, 1, 2), &[-1]);
-            (g.adj.squared_norms() - trace * 2.0 + gram_norms(s, graphs)).clamp_min(0.0)
+pub fn link(g: &Level, s: &Assignment, squares: &Squares) -> Tensor {
+    let squared = match (&g.adj, s) {
+        (Adjacency::Dense(p), Assignment::Padded { s }) => squared_norms(&residual(&p.a, s)),
+        (Adjacency::Sparse(_), Assignment::Rows { .. }) => {
+            let trace = total(&squares.between.diagonal(0, 1, 2), &[-1]);
+            (g.adj.squared_norms() - trace * 2.0 + squared_norms(&squares.gram)).clamp_min(0.0)
         }
         _ => panic!("a soft assignment has the layout of its level"),
     };
@@ -121,7 +120,7 @@ fn residual(a: &Tensor, s: &Tensor) -> Tensor {
     a - s.matmul(&s.transpose(1, 2))
 }
 
-fn squares(matrices: &Tensor) -> Tensor {
+fn squared_norms(matrices: &Tensor) -> Tensor {
     total(&matrices.square(), &[-1, -2])
 }
 

@@ -158,15 +158,12 @@ impl Pool for MinCut {
     }
 
     fn select(&self, g: &Level, logits: &Tensor, _: Ctx) -> Selection {
-        let adj = self.weighed(&g.adj);
-        let s = soft_assignment(g, &(logits / self.temperature));
-        let coarse = adj.coarsen(&s);
+        let cooled = ((self.temperature - 1.0).abs() > 0.0).then(|| logits / self.temperature);
+        let s = soft_assignment(g, cooled.as_ref().unwrap_or(logits));
+        let squares = self.weighed(&g.adj).squares(&s);
         let loss = |name, value| Loss::new(name, value, Over::Graphs, g);
-        let losses = vec![loss("cut", cut(&adj, &s, &coarse)), loss("ortho", orthogonality(g, &s))];
-        let Adjacency::Dense(Padded { a, .. }) = &coarse else {
-            unreachable!("soft assignments give squares")
-        };
-        let coarse = Adjacency::Dense(Padded::new(between_clusters(a), None));
+        let losses = vec![loss("cut", cut(&squares)), loss("ortho", orthogonality(&squares))];
+        let coarse = Adjacency::Dense(Padded::new(between_clusters(&squares.between), None));
         Selection { coarse: Some(coarse), losses, ..s.into() }
     }
 

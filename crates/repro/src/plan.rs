@@ -159,7 +159,7 @@ fn column_plan(
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
+    use std::collections::BTreeSet;
 
     use clap::ValueEnum as _;
 
@@ -178,12 +178,12 @@ mod tests {
         for plan in plans() {
             let records: Vec<(&str, &str)> =
                 plan.all().map(|checked| (checked.experiment().id.as_str(), checked.hash())).collect();
-            let names: HashSet<&str> = records.iter().map(|(id, _)| *id).collect();
+            let names: BTreeSet<&str> = records.iter().map(|(id, _)| *id).collect();
             assert!(!records.is_empty(), "{}", plan.name);
             assert_eq!(names.len(), records.len(), "{}: two experiments of one name", plan.name);
             // Nothing is trained twice. Tables on the same splits have the same yardstick, which costs nothing.
             let trained: Vec<&str> = plan.trained().map(Checked::hash).collect();
-            let hashes: HashSet<&str> = trained.iter().copied().collect();
+            let hashes: BTreeSet<&str> = trained.iter().copied().collect();
             assert_eq!(hashes.len(), trained.len(), "{}: one experiment under two names", plan.name);
         }
     }

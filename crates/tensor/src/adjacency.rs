@@ -6,6 +6,7 @@ use coarsen_sparse::Act;
 use tch::{Device, Kind, Tensor};
 
 use crate::affine::affine;
+use crate::batched;
 use crate::epilogue::composed;
 use crate::layout::{Layout, pad_rows, stack_edges, stack_rows};
 use crate::pattern::Pattern;
@@ -148,7 +149,11 @@ impl Sparse {
 impl Padded {
     /// `A x` of every graph: `[B, N, F]` → `[B, N, F]`, `[B, N]` → `[B, N]`.
     fn matmul(&self, x: &Tensor) -> Tensor {
-        if x.dim() == 3 { self.a.bmm(x) } else { self.a.bmm(&x.unsqueeze(-1)).squeeze_dim(-1) }
+        if x.dim() == 3 {
+            batched::matmul(&self.a, x)
+        } else {
+            batched::matmul(&self.a, &x.unsqueeze(-1)).squeeze_dim(-1)
+        }
     }
 
     /// Squares and the mask of their nodes.

@@ -6,6 +6,7 @@ use coarsen_sparse::Csr;
 use tch::Tensor;
 
 use crate::adjacency::Adjacency;
+use crate::batched;
 use crate::grouped::{contract, expand};
 use crate::level::Level;
 use crate::relation::Relation;
@@ -142,7 +143,7 @@ impl Assignment {
         match self {
             Self::Entries(e) => spmm(&e.relation, Side::Cols, e.weight.as_ref(), x),
             Self::Rows { s, graphs } => contract(s, x, graphs),
-            Self::Padded { s } => s.transpose(1, 2).matmul(x),
+            Self::Padded { s } => batched::transposed_matmul(s, x),
         }
     }
 
@@ -171,7 +172,7 @@ impl Assignment {
         match self {
             Self::Entries(e) => spmm(&e.relation, Side::Rows, e.weight.as_ref(), x),
             Self::Rows { s, graphs } => expand(s, x, graphs),
-            Self::Padded { s } => s.matmul(x),
+            Self::Padded { s } => batched::matmul(s, x),
         }
     }
 

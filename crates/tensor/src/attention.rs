@@ -12,7 +12,7 @@ use crate::autograd::{Function, record};
 use crate::epilogue::{self, Gate};
 use crate::executor::TorchPool;
 use crate::pattern::Pattern;
-use crate::products::{Flip, multiply};
+use crate::products::{Flip, Output, multiply};
 use crate::segment;
 use crate::segments::Segments;
 use crate::view::{Dense, Real, by_kind, filled, on_host};
@@ -109,7 +109,14 @@ impl Attend {
             let vector = Dense::new(&self.vectors[side]);
             let matrix = block_columns(vector.slice::<T>(), [heads, width]);
             filled(&[nodes, heads as i64], |out| {
-                multiply(Flip::Neither, [nodes as usize, heads, all], z.slice::<T>(), &matrix, 0.0, out);
+                multiply(
+                    Flip::Neither,
+                    [nodes as usize, heads, all],
+                    z.slice::<T>(),
+                    &matrix,
+                    Output::Overwritten,
+                    out,
+                );
             })
         });
         let mut alpha = None;
@@ -161,12 +168,19 @@ impl Attend {
             for (share, vector) in of_shares.iter().zip(&self.vectors) {
                 let vector = Dense::new(vector);
                 let matrix = block_columns(vector.slice::<T>(), [heads, width]);
-                multiply(Flip::Right, [nodes, all, heads], share, &matrix, 1.0, dz);
+                multiply(Flip::Right, [nodes, all, heads], share, &matrix, Output::AddedTo, dz);
             }
         });
         let of_vector = |share: &[T]| {
             let mut matrix = vec![T::real(0.0); all * heads];
-            multiply(Flip::Left, [all, heads, nodes], z.slice::<T>(), share, 0.0, &mut matrix);
+            multiply(
+                Flip::Left,
+                [all, heads, nodes],
+                z.slice::<T>(),
+                share,
+                Output::Overwritten,
+                &mut matrix,
+            );
             filled(&[heads as i64, width as i64], |out| {
                 for (place, out) in out.iter_mut().enumerate() {
                     *out = matrix[place * heads + place / width];

@@ -1,15 +1,13 @@
 //! The arithmetic of affine maps, by blocks of rows that stay in a core's cache.
 //!
 //! A block is multiplied, shifted and activated before the next one is taken, and in the backward pass its gradient is gated once
-//! for all products that use it. Blocks run side by side, each product by one thread of LibTorch's BLAS; their number depends on
+//! for all products that use it. Blocks run side by side, each product by one thread; their number depends on
 //! the rows alone and what they add to the weights' gradients is summed in their order, so the bits are those of one thread.
 
-use std::sync::{Mutex, PoisonError};
+use coarsen_sparse::{Act, Serial, rows};
 
-use coarsen_sparse::{Act, Executor, Serial, rows};
-
-use crate::executor::TorchPool;
-use crate::products::{Flip, multiply};
+use crate::executor::side_by_side;
+use crate::products::{Flip, Output, multiply};
 use crate::view::Real;
 
 /// Rows of a block, at least.
@@ -42,11 +40,12 @@ pub(crate) fn forward<T: Real>(
     y: &mut [T],
 ) {
     let rows_of_block = block(y.len() / outputs);
-    side_by_side(y.chunks_mut(rows_of_block * outputs), |b, y| {
+    side_by_side(y.chunks_mut(rows_of_block * outputs), 1, |b, y| {
         let n = y.len() / outputs;
         for (t, term) in terms.iter().enumerate() {
             let x = &term.x[b * rows_of_block * term.inputs..][..n * term.inputs];
-            multiply(Flip::Right, [n, outputs, term.inputs], x, term.w, if t == 0 { 0.0 } else { 1.0 }, y);
+            let output = if t == 0 { Output::Overwritten } else { Output::AddedTo };
+            multiply(Flip::Right, [n, outputs, term.inputs], x, term.w, output, y);
         }
         if bias.is_some() || act != Act::Identity {
             rows::bias_act(&Serial, outputs, bias, act, y);
@@ -91,7 +90,7 @@ pub(crate) fn backward<T: Real>(
     let share = parts.iter().sum::<usize>().max(1);
     let mut shares = vec![T::real(0.0); of_blocks.len() * share];
 
-    side_by_side(of_blocks.into_iter().zip(shares.chunks_exact_mut(share)), |b, (dx, share)| {
+    side_by_side(of_blocks.into_iter().zip(shares.chunks_exact_mut(share)), 1, |b, (dx, share)| {
         let rows = b * size..n.min((b + 1) * size);
         let grad = &grad[rows.start * outputs..rows.end * outputs];
         let y = y.map(|y| &y[rows.start * outputs..rows.end * outputs]);
@@ -101,11 +100,18 @@ pub(crate) fn backward<T: Real>(
         let before = gate(outputs, act, y, grad, &mut gated, of_bias);
         for ((term, dx), dw) in terms.iter().zip(dx).zip(places) {
             if let Some(dx) = dx {
-                multiply(Flip::Neither, [rows.len(), term.inputs, outputs], before, term.w, 0.0, dx);
+                multiply(
+                    Flip::Neither,
+                    [rows.len(), term.inputs, outputs],
+                    before,
+                    term.w,
+                    Output::Overwritten,
+                    dx,
+                );
             }
             if !dw.is_empty() {
                 let x = &term.x[rows.start * term.inputs..rows.end * term.inputs];
-                multiply(Flip::Left, [outputs, term.inputs, rows.len()], before, x, 0.0, dw);
+                multiply(Flip::Left, [outputs, term.inputs, rows.len()], before, x, Output::Overwritten, dw);
             }
         }
     });
@@ -155,15 +161,4 @@ fn cut<'a, T>(mut x: &'a mut [T], lengths: &[usize]) -> Vec<&'a mut [T]> {
         head
     };
     lengths.iter().map(part).collect()
-}
-
-/// Hands each piece, with its number, to `body` once, in LibTorch's pool.
-fn side_by_side<P: Send>(pieces: impl Iterator<Item = P>, body: impl Fn(usize, P) + Sync) {
-    let pieces: Vec<_> = pieces.map(|piece| Mutex::new(Some(piece))).collect();
-    TorchPool.run(pieces.len(), 1, &|range| {
-        for b in range {
-            let piece = pieces[b].lock().unwrap_or_else(PoisonError::into_inner).take();
-            body(b, piece.expect("each piece is taken once"));
-        }
-    });
 }

@@ -7,6 +7,7 @@ use tch::{Kind, Tensor};
 
 use crate::adjacency::{Adjacency, Loops, Padded, Sparse};
 use crate::assignment::{Assignment, Entries};
+use crate::batched;
 use crate::executor::TorchPool;
 use crate::grouped::contract;
 use crate::pattern::Pattern;
@@ -42,8 +43,8 @@ impl Adjacency {
                 let received = self.matmul(s);
                 Self::Dense(Padded::new(contract(s, &received, graphs), None))
             }
-            (Self::Dense(a), Assignment::Padded { s }) => {
-                Self::Dense(Padded::new(s.transpose(1, 2).matmul(&a.a.matmul(s)), None))
+            (Self::Dense(_), Assignment::Padded { s }) => {
+                Self::Dense(Padded::new(batched::transposed_matmul(s, &self.matmul(s)), None))
             }
             _ => panic!("an assignment coarsens the layout it was made for"),
         }

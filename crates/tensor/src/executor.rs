@@ -60,3 +60,18 @@ impl Executor for TorchPool {
         }
     }
 }
+
+/// Hands each piece, with its number, to `body` once, in LibTorch's pool; `grain` of them, or more, in one task.
+pub(crate) fn side_by_side<P: Send>(
+    pieces: impl IntoIterator<Item = P>,
+    grain: usize,
+    body: impl Fn(usize, P) + Sync,
+) {
+    let pieces: Vec<_> = pieces.into_iter().map(|piece| Mutex::new(Some(piece))).collect();
+    TorchPool.run(pieces.len(), grain, &|range| {
+        for b in range {
+            let piece = pieces[b].lock().unwrap_or_else(PoisonError::into_inner).take();
+            body(b, piece.expect("each piece is taken once"));
+        }
+    });
+}

@@ -44,29 +44,15 @@ pub fn expand(s: &Tensor, z: &Tensor, graphs: &Arc<Segments>) -> Tensor {
     record(&[s, z], out, function)
 }
 
-/// `‖S_bᵀ S_b‖_F²` of every graph.
-///
-/// # Shapes
-///
-/// `s: [N, K]` → `[B]`.
-///
-/// # Complexity
-///
-/// Time `O(N K²)`, memory `O(B K²)`.
-pub fn gram_norms(s: &Tensor, graphs: &Arc<Segments>) -> Tensor {
-    let gram = no_grad(|| contracted(s, s, graphs));
-    let out = no_grad(|| gram.square().sum_dim_intlist([1i64, 2].as_slice(), false, gram.kind()));
-    record(&[s], out, GramNorms { s: s.shallow_clone(), gram, graphs: Arc::clone(graphs) })
-}
-
 fn contracted(s: &Tensor, y: &Tensor, graphs: &Segments) -> Tensor {
     let (k, f) = (s.size()[1], y.size()[1]);
     let shape = [graphs.len() as i64, k, f];
     if on_host(s) {
-        return by_kind!(s.kind(), T => products::<T>(s, y, &shape, Flip::Left, |b| {
+        let of_graph = |b| {
             let (from, n) = graphs.span(b);
-            Product { m: k, n: f, k: n, a: from * k, b: from * f, c: b as i64 * k * f }
-        }, graphs.len()));
+            Product { m: k, n: f, k: n, a: from * k, b: from * f }
+        };
+        return by_kind!(s.kind(), T => products::<T>(s, y, &shape, Flip::Left, (0..graphs.len()).map(of_graph)));
     }
     let out = Tensor::zeros(shape, (y.kind(), y.device()));
     for (b, from, n) in nodes(graphs) {
@@ -81,10 +67,11 @@ fn expanded(s: &Tensor, z: &Tensor, graphs: &Segments, flip: Flip) -> Tensor {
     let f = if flip == Flip::Right { rows } else { cols };
     let shape = [s.size()[0], f];
     if on_host(s) {
-        return by_kind!(s.kind(), T => products::<T>(s, z, &shape, flip, |b| {
+        let of_graph = |b| {
             let (from, n) = graphs.span(b);
-            Product { m: n, n: f, k, a: from * k, b: b as i64 * rows * cols, c: from * f }
-        }, graphs.len()));
+            Product { m: n, n: f, k, a: from * k, b: b as i64 * rows * cols }
+        };
+        return by_kind!(s.kind(), T => products::<T>(s, z, &shape, flip, (0..graphs.len()).map(of_graph)));
     }
     let z = if flip == Flip::Right { z.transpose(1, 2) } else { z.shallow_clone() };
     let out = Tensor::empty(shape, (s.kind(), s.device()));
@@ -136,28 +123,10 @@ impl Function for Expand {
     }
 }
 
-struct GramNorms {
-    s: Tensor,
-    gram: Tensor,
-    graphs: Arc<Segments>,
-}
-
-impl Function for GramNorms {
-    const NAME: &'static CStr = c"norms of Gram matrices";
-
-    fn backward(&self, grads: &[Option<Tensor>], _: &[bool]) -> Vec<Option<Tensor>> {
-        // d‖G‖² = 2 ⟨G, dG⟩ and G = SᵀS is symmetric: dS_b = 4 g_b S_b G_b.
-        vec![grads[0].as_ref().map(|g| {
-            let scaled = &self.gram * (g * 4.0).view([-1, 1, 1]);
-            expanded(&self.s, &scaled, &self.graphs, Flip::Neither)
-        })]
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{assert_close, ramp};
+    use crate::testing::ramp;
     use tch::Kind;
 
     /// Compares with block-diagonal arithmetic of LibTorch, gradients included. The middle graph is empty.
@@ -192,20 +161,5 @@ mod tests {
             },
             &[3, 3, 4],
         );
-    }
-
-    #[test]
-    fn gram_norms_have_the_gradient_of_their_formula() {
-        let graphs = Arc::new(Segments::new(vec![0, 2, 2, 5]));
-        let run = |f: &dyn Fn(&Tensor) -> Tensor| {
-            let s = ramp(&[5, 3], 0.7);
-            let out = f(&s);
-            (&out * ramp(&[3], 1.1).detach()).sum(Kind::Double).backward();
-            [out.detach(), s.grad()]
-        };
-        let ours = run(&|s| gram_norms(s, &graphs));
-        let plain =
-            run(&|s| contract(s, s, &graphs).square().sum_dim_intlist([1i64, 2].as_slice(), false, None));
-        assert_close(&ours, &plain, 1e-12);
     }
 }

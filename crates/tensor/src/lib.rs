@@ -19,7 +19,8 @@
 //! | [`ego`] | [`Memberships`] of ego-networks, and the [`Networks`] that become clusters |
 //! | [`Sparse::attend`], [`Sparse::max`] | what a node makes of those that send to it, beside sums |
 //! | [`layout`] | [`Layout`] and the door between the two |
-//! | [`segment`], [`segments`], [`grouped`] | reductions and products graph by graph |
+//! | [`segment`], [`segments`], [`grouped`], [`batched`] | reductions and products graph by graph |
+//! | [`soft`] | [`Squares`] of a soft assignment |
 //! | [`top_k`], [`mod@matching`], [`mod@heavy_edge`], [`kron`], [`fields`] | discrete choices on the host |
 //! | [`mod@collate`] | samples → [`Level`] |
 //! | [`adam`] | the optimiser, one call a step |
@@ -58,6 +59,7 @@ mod at_entries;
 pub mod attention;
 pub mod autograd;
 pub mod batch_norm;
+pub mod batched;
 mod blocked;
 mod coarsen;
 pub mod collate;
@@ -86,6 +88,7 @@ mod propagate;
 pub mod relation;
 pub mod segment;
 pub mod segments;
+pub mod soft;
 mod spgemm;
 mod spmm;
 mod spmm_max;
@@ -120,3 +123,4 @@ pub use normalize::Norm;
 pub use pattern::Pattern;
 pub use relation::Relation;
 pub use segments::Segments;
+pub use soft::Squares;

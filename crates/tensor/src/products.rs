@@ -1,11 +1,14 @@
-//! Many matrix products of different sizes in one call.
-#![allow(unsafe_code)] // one call into C++ with pointers into tensors
+//! Matrix products of row-major matrices: one, or many of different sizes side by side.
+//!
+//! The crate `gemm` multiplies, for the vector registers of the machine that it runs on. Of the small products that
+//! graphs are made of it does two to three times as many as LibTorch's BLAS on a processor that this BLAS does not know
+//! (`docs/PERFORMANCE.md`), and it needs no threads.
+#![allow(unsafe_code)] // one call with pointers into slices
 
-use std::ffi::{c_char, c_int, c_void};
-
+use gemm::Parallelism;
 use tch::Tensor;
 
-use crate::foreign::told;
+use crate::executor::side_by_side;
 use crate::view::{Dense, Real, filled};
 
 /// Which factor is stored transposed.
@@ -28,107 +31,125 @@ pub(crate) struct Product {
     pub(crate) k: i64,
     pub(crate) a: i64,
     pub(crate) b: i64,
-    pub(crate) c: i64,
 }
 
-/// The layout of `struct Product` in `cpp/kernels.cpp`.
-#[repr(C)]
-struct Call {
-    m: c_int,
-    n: c_int,
-    k: c_int,
-    lda: c_int,
-    ldb: c_int,
-    ldc: c_int,
-    beta: f64,
-    a: *const c_void,
-    b: *const c_void,
-    c: *mut c_void,
+/// What becomes of the numbers that are in the output already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Output {
+    Overwritten,
+    AddedTo,
 }
 
-unsafe extern "C" {
-    fn coarsen_products(
-        list: *const Call,
-        count: i64,
-        ta: bool,
-        tb: bool,
-        is_double: bool,
-        message: *mut c_char,
-        room: usize,
-    ) -> c_int;
-}
+/// Products of fewer multiply–adds than this are not worth another thread.
+const SMALL: i64 = 200_000;
 
-/// The product of two row-major matrices without gaps between their rows, by one thread: `C = op(A) op(B)`, added to what is in
-/// `C` with `beta` 1, in place of it with 0.
+/// The product of two row-major matrices without gaps between their rows, by one thread: `C = op(A) op(B)`, or `C += op(A) op(B)`.
 ///
 /// # Shapes
 ///
 /// `op(A): [m, k]`, `op(B): [k, n]`, `c: [m, n]`.
-pub(crate) fn multiply<T: Real>(flip: Flip, [m, n, k]: [usize; 3], a: &[T], b: &[T], beta: f64, c: &mut [T]) {
+pub(crate) fn multiply<T: Real>(
+    flip: Flip,
+    [m, n, k]: [usize; 3],
+    a: &[T],
+    b: &[T],
+    output: Output,
+    c: &mut [T],
+) {
     assert_eq!((a.len(), b.len(), c.len()), (m * k, k * n, m * n), "matrices of one product");
-    let call = Call::new(flip, [m, n, k], beta, a.as_ptr(), b.as_ptr(), c.as_mut_ptr());
-    // SAFETY: the lengths were checked just now, and the slices live through the call.
-    unsafe { run::<T>(&[call], flip) };
-}
-
-impl Call {
-    fn new<T>(flip: Flip, [m, n, k]: [usize; 3], beta: f64, a: *const T, b: *const T, c: *mut T) -> Self {
-        let size = |n: usize| c_int::try_from(n).expect("a side of a matrix is counted in 31 bits");
-        Self {
-            m: size(m),
-            n: size(n),
-            k: size(k),
-            lda: size(if flip == Flip::Left { m } else { k }).max(1),
-            ldb: size(if flip == Flip::Right { k } else { n }).max(1),
-            ldc: size(n).max(1),
-            beta,
-            a: a.cast(),
-            b: b.cast(),
-            c: c.cast(),
+    if c.is_empty() || k == 0 {
+        if output == Output::Overwritten {
+            c.fill(T::real(0.0));
         }
+        return;
+    }
+    // Steps from column to column and from row to row.
+    let [a_steps, b_steps] = [(flip == Flip::Left, m, k), (flip == Flip::Right, k, n)]
+        .map(|(flipped, rows, cols)| if flipped { [rows as isize, 1] } else { [1, cols as isize] });
+    let (one, added) = (T::real(1.0), output == Output::AddedTo);
+    // SAFETY: with these steps the three matrices lie within the slices, whose lengths were checked just now; `c` is borrowed
+    // exclusively, so it overlaps neither factor.
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            c.as_mut_ptr(),
+            1,
+            n as isize,
+            added,
+            a.as_ptr(),
+            a_steps[0],
+            a_steps[1],
+            b.as_ptr(),
+            b_steps[0],
+            b_steps[1],
+            one,
+            one,
+            false,
+            false,
+            false,
+            Parallelism::None,
+        );
     }
 }
 
-/// Runs the products side by side in LibTorch's pool, each by one thread of LibTorch's own BLAS.
-///
-/// # Safety
-///
-/// Each call's pointers hold matrices of `T` of its sizes, and no output overlaps another or an input.
-unsafe fn run<T: Real>(calls: &[Call], flip: Flip) {
-    let (ta, tb, is_double) = (flip == Flip::Left, flip == Flip::Right, T::KIND == tch::Kind::Double);
-    let (list, count) = (calls.as_ptr(), calls.len() as i64);
-    // SAFETY: the caller's promise.
-    let told =
-        told(|message, room| unsafe { coarsen_products(list, count, ta, tb, is_double, message, room) });
-    told.unwrap_or_else(|message| panic!("LibTorch refused a matrix product: {message}"));
-}
-
-/// A new tensor of `shape`, every number of which is written by one of `count` products.
+/// A new tensor of `shape`, made of one product after the other; each by one thread, in LibTorch's pool.
 pub(crate) fn products<T: Real>(
     a: &Tensor,
     b: &Tensor,
     shape: &[i64],
     flip: Flip,
-    product: impl Fn(usize) -> Product,
-    count: usize,
+    list: impl ExactSizeIterator<Item = Product>,
 ) -> Tensor {
     let (a, b) = (Dense::new(a), Dense::new(b));
     let (a, b) = (a.slice::<T>(), b.slice::<T>());
     filled(shape, |out: &mut [T]| {
-        let (mut written, room, start) = (0, out.len(), out.as_mut_ptr());
-        let calls: Vec<Call> = (0..count)
-            .map(|i| {
-                let p = product(i);
-                let [m, n, k, a_at, b_at, c_at] = [p.m, p.n, p.k, p.a, p.b, p.c].map(|x| x as usize);
-                let (a, b) = (&a[a_at..][..m * k], &b[b_at..][..k * n]);
-                assert!(c_at + m * n <= room, "the products stay inside the output");
-                written += m * n;
-                Call::new(flip, [m, n, k], 0.0, a.as_ptr(), b.as_ptr(), start.wrapping_add(c_at))
+        let (mut rest, mut work, count) = (out, 0, list.len());
+        let pieces: Vec<(Product, &mut [T])> = list
+            .map(|p| {
+                let (c, after) = std::mem::take(&mut rest).split_at_mut((p.m * p.n) as usize);
+                rest = after;
+                work += p.m * p.n * p.k;
+                (p, c)
             })
             .collect();
-        assert_eq!(written, room, "the products cover the output");
-        // SAFETY: every call reads within the slices taken above and writes within `out`, as checked there; `a`, `b` and
-        // `out` live through the call. The outputs of this crate's callers do not overlap, so each has one writer.
-        unsafe { run::<T>(&calls, flip) };
+        assert!(rest.is_empty(), "the products cover the output");
+        let grain = if work < SMALL { count } else { 1 };
+        side_by_side(pieces, grain, |_, (p, c)| {
+            let [m, n, k, a_at, b_at] = [p.m, p.n, p.k, p.a, p.b].map(|x| x as usize);
+            multiply(flip, [m, n, k], &a[a_at..][..m * k], &b[b_at..][..k * n], Output::Overwritten, c);
+        });
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `[1 2; 3 4; 5 6] [1 0 2; 0 1 3]`, each factor stored either way.
+    #[test]
+    fn every_flip_by_hand() {
+        let (a, a_flipped) = ([1., 2., 3., 4., 5., 6.], [1., 3., 5., 2., 4., 6.]);
+        let (b, b_flipped) = ([1., 0., 2., 0., 1., 3.], [1., 0., 0., 1., 2., 3.]);
+        let want = vec![1., 2., 8., 3., 4., 18., 5., 6., 28.];
+        let twice: Vec<f64> = want.iter().map(|x| 2.0 * x).collect();
+        for (flip, a, b) in [(Flip::Neither, a, b), (Flip::Left, a_flipped, b), (Flip::Right, a, b_flipped)] {
+            let mut c = vec![7.0; 9];
+            multiply(flip, [3, 3, 2], &a, &b, Output::Overwritten, &mut c);
+            assert_eq!(c, want);
+            multiply(flip, [3, 3, 2], &a, &b, Output::AddedTo, &mut c);
+            assert_eq!(c, twice);
+        }
+    }
+
+    #[test]
+    fn empty_inner_products_are_zero() {
+        let mut c = vec![7f32; 6];
+        multiply(Flip::Neither, [2, 3, 0], &[], &[], Output::AddedTo, &mut c);
+        assert_eq!(c, vec![7.0; 6]);
+        multiply(Flip::Left, [2, 3, 0], &[], &[], Output::Overwritten, &mut c);
+        assert_eq!(c, vec![0.0; 6]);
+        multiply(Flip::Right, [0, 3, 2], &[], &[0f32; 6], Output::Overwritten, &mut []);
+    }
 }

@@ -36,11 +36,9 @@ fn step(kind: Kind, layout: Layout) -> (Vec<Tensor>, Vec<Tensor>) {
     let logits = g.with_x(leaves.logits.shallow_clone()).to_layout(layout).x;
     let g = g.to_layout(layout);
     let s = soft_assignment(&g, &logits);
-    let coarse = g.adj.coarsen(&s);
-    let losses = [link(&g, &s, &coarse), entropy(&g, &s)];
-    let Adjacency::Dense(a) = coarse else { panic!("a soft assignment gives a dense level") };
-    let [link, entropy] = losses;
-    let values = [s.reduce(&g.x), a.a, link, entropy];
+    let squares = g.adj.squares(&s);
+    let [link, entropy] = [link(&g, &s, &squares), entropy(&g, &s)];
+    let values = [s.reduce(&g.x), squares.between, link, entropy];
 
     let probe = |t: &Tensor| Stream::new(9).normal(&t.size(), 0.0, 1.0, (kind, Device::Cpu));
     let parts: Vec<Tensor> = values.iter().map(|t| (t * probe(t)).sum(None)).collect();
@@ -68,14 +66,14 @@ fn a_perfect_assignment_has_a_loss_and_a_gradient_near_zero() {
     let point = batch(&[POINT], Kind::Double);
     let logits = Tensor::from_slice2(&[[800f64, 0.]]).set_requires_grad(true);
     let s = soft_assignment(&point, &logits);
-    let total = link(&point, &s, &point.adj.coarsen(&s)) + entropy(&point, &s);
+    let total = link(&point, &s, &point.adj.squares(&s)) + entropy(&point, &s);
     close("one node", &total, &Tensor::from(1f64), 1e-9);
     total.backward();
     assert!(logits.grad().isfinite().all().int64_value(&[]) == 1);
 
     let nothing = batch(&[NOTHING], Kind::Double);
     let s = soft_assignment(&nothing, &Tensor::zeros([0, 2], (Kind::Double, Device::Cpu)));
-    let total = link(&nothing, &s, &nothing.adj.coarsen(&s)) + entropy(&nothing, &s);
+    let total = link(&nothing, &s, &nothing.adj.squares(&s)) + entropy(&nothing, &s);
     close("no node", &total, &Tensor::from(0f64), 1e-5);
 }
 

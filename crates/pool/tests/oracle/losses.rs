@@ -16,7 +16,7 @@ fn link_agrees() {
         let g = padded(case, &no_features(&logits), &adj);
         let s = soft_assignment(&g, &logits);
         let mut objective = Objective::default();
-        objective.output(case, "loss.link", &link(&g, &s, &g.adj.coarsen(&s)));
+        objective.output(case, "loss.link", &link(&g, &s, &g.adj.squares(&s)));
         objective.gradients(case, &[("adj", &adj), ("s", &logits)]);
     });
 }

@@ -4,7 +4,7 @@ use coarsen_fixture::Case;
 use coarsen_pool::diffpool::soft_assignment;
 use coarsen_pool::mincut::between_clusters;
 use coarsen_pool::mincut_loss::{cut, orthogonality};
-use coarsen_tensor::{Adjacency, Layout};
+use coarsen_tensor::Layout;
 use tch::{Kind, Tensor};
 
 use crate::each;
@@ -21,17 +21,16 @@ fn pooling(case: &Case, kind: Kind) {
     let g = padded(case, &x, &adj);
     let temperature = case.config["temp"].as_f64().expect("a temperature");
     let s = soft_assignment(&g, &(&logits / temperature));
-    let coarse = g.adj.coarsen(&s);
-    let Adjacency::Dense(squares) = &coarse else { panic!("{case}: dense") };
-    assert_eq!(Some(squares.a.size()[1]), case.config["clusters"].as_i64(), "{case}");
+    let squares = g.adj.squares(&s);
+    assert_eq!(Some(squares.between.size()[1]), case.config["clusters"].as_i64(), "{case}");
 
     let mut objective = Objective::default();
     objective.output(case, "x", &s.reduce(&g.x));
-    objective.output(case, "adj", &between_clusters(&squares.a));
+    objective.output(case, "adj", &between_clusters(&squares.between));
     if case.config["edgeless_graph"] == false {
-        objective.output(case, "loss.cut", &cut(&g.adj, &s, &coarse));
+        objective.output(case, "loss.cut", &cut(&squares));
     }
-    objective.output(case, "loss.ortho", &orthogonality(&g, &s));
+    objective.output(case, "loss.ortho", &orthogonality(&squares));
     objective.gradients(case, &[("x", &x), ("adj", &adj), ("s", &logits)]);
 }
 
@@ -50,9 +49,10 @@ fn losses(case: &Case, kind: Kind, layout: Layout) {
     let dense = padded(case, &Tensor::zeros([size[0], size[1], 1], (kind, logits.device())), &adj);
     let given = dense.with_x(dense.mask_rows(logits.shallow_clone())).to_layout(layout);
     let s = soft_assignment(&given, &given.x);
+    let squares = given.adj.squares(&s);
     let mut objective = Objective::default();
-    objective.output(case, "loss.cut", &cut(&given.adj, &s, &given.adj.coarsen(&s)));
-    objective.output(case, "loss.ortho", &orthogonality(&given, &s));
+    objective.output(case, "loss.cut", &cut(&squares));
+    objective.output(case, "loss.ortho", &orthogonality(&squares));
     match layout {
         Layout::Dense => objective.gradients(case, &[("adj", &adj), ("s", &logits)]),
         // An absent edge has no gradient in a sparse level.
