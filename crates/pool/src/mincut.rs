@@ -1,10 +1,11 @@
 //! `MinCutPool` (Bianchi et al. 2020): a soft assignment by an MLP, trained by a relaxed cut.
 
 use coarsen_nn::{Activation, ConfigError, Ctx, Dims, Mlp, Params};
+use coarsen_tensor::clusters::between_clusters;
 use coarsen_tensor::{Adjacency, Layout, Level, Norm, Padded};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use crate::clusters::Clusters;
 use crate::diffpool::soft_assignment;
@@ -131,19 +132,6 @@ impl MinCut {
     }
 }
 
-/// `D̂^-½ Â D̂^-½`, where `Â` is `a` without its diagonal: the edges between clusters. A row that sums to 0 or less is not scaled.
-///
-/// # Shapes
-///
-/// `[B, K, K]` → `[B, K, K]`.
-pub fn between_clusters(a: &Tensor) -> Tensor {
-    let off = 1.0 - Tensor::eye(a.size()[1], (a.kind(), a.device()));
-    let between: Tensor = a * off;
-    let degree = between.sum_dim_intlist([-1i64].as_slice(), true, None::<Kind>);
-    let scale: Tensor = degree.masked_fill(&degree.le(0.0), 1.0).rsqrt();
-    between * &scale * scale.transpose(1, 2)
-}
-
 impl Pool for MinCut {
     fn layouts(&self, given: Layout) -> (Layout, Layout) {
         (given, Layout::Dense)
@@ -169,25 +157,5 @@ impl Pool for MinCut {
 
     fn coarsened(&self, dims: &Dims) -> Dims {
         dims.with_sizes(vec![self.clusters as u32; dims.sizes.len()])
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Two clusters joined by an edge of weight 4, and a third without edges.
-    #[test]
-    fn edges_between_clusters_by_hand() {
-        let a = Tensor::from_slice(&[9f64, 4., 0., 4., 7., 0., 0., 0., 2.]).view([1, 3, 3]);
-        let want = Tensor::from_slice(&[0f64, 1., 0., 1., 0., 0., 0., 0., 0.]).view([1, 3, 3]);
-        assert!(between_clusters(&a).equal(&want));
-    }
-
-    #[test]
-    fn a_cluster_without_edges_has_a_finite_gradient() {
-        let a = Tensor::zeros([1, 2, 2], (Kind::Double, tch::Device::Cpu)).set_requires_grad(true);
-        between_clusters(&a).sum(None).backward();
-        assert_eq!(a.grad().isfinite().all().int64_value(&[]), 1);
     }
 }

@@ -1,10 +1,8 @@
 //! The auxiliary losses of `MinCutPool`, on given assignments.
 
 use coarsen_tensor::Squares;
+use coarsen_tensor::clusters::unevenness;
 use tch::Tensor;
-
-/// Keeps the gradient of a root finite at 0.
-const UNDER_ROOT: f64 = 1e-12;
 
 /// Cut: `L_c = −mean_b tr(Sᵀ A S) / tr(Sᵀ D S)` with `D` the row sums of `A`; −1 is best.
 ///
@@ -31,12 +29,7 @@ pub fn cut(squares: &Squares) -> Tensor {
 ///
 /// Time and memory `O(B K²)`, beside that of the squares.
 pub fn orthogonality(squares: &Squares) -> Tensor {
-    let gram = &squares.gram;
-    let clusters = gram.size()[1];
-    let ideal = Tensor::eye(clusters, (gram.kind(), gram.device())) / (clusters as f64).sqrt();
-    let norm = total(&gram.square(), &[-1, -2]).clamp_min(UNDER_ROOT).sqrt().view([-1, 1, 1]);
-    let difference = gram / norm - ideal;
-    (total(&difference.square(), &[-1, -2]) + UNDER_ROOT).sqrt().mean(None)
+    unevenness(&squares.gram).mean(None)
 }
 
 fn total(x: &Tensor, over: &[i64]) -> Tensor {

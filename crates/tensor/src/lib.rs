@@ -20,7 +20,7 @@
 //! | [`Sparse::attend`], [`Sparse::max`] | what a node makes of those that send to it, beside sums |
 //! | [`layout`] | [`Layout`] and the door between the two |
 //! | [`segment`], [`segments`], [`grouped`], [`batched`] | reductions and products graph by graph |
-//! | [`soft`] | [`Squares`] of a soft assignment |
+//! | [`soft`], [`clusters`] | [`Squares`] of a soft assignment, and what MinCutPool makes of them |
 //! | [`top_k`], [`mod@matching`], [`mod@heavy_edge`], [`kron`], [`fields`] | discrete choices on the host |
 //! | [`mod@collate`] | samples → [`Level`] |
 //! | [`adam`] | the optimiser, one call a step |
@@ -61,6 +61,7 @@ pub mod autograd;
 pub mod batch_norm;
 pub mod batched;
 mod blocked;
+pub mod clusters;
 mod coarsen;
 pub mod collate;
 pub mod ego;

@@ -159,7 +159,8 @@ impl Shared {
 }
 
 fn with_its_transpose<T: Real>(x: &[T], k: usize) -> Vec<T> {
-    (0..k * k).map(|place| x[place] + x[place % k * k + place / k]).collect()
+    let rows = x.chunks_exact(k.max(1)).enumerate();
+    rows.flat_map(|(i, row)| row.iter().zip(x[i..].iter().step_by(k.max(1))).map(|(&x, &y)| x + y)).collect()
 }
 
 impl Function for Shared {

@@ -2,9 +2,9 @@
 
 use coarsen_fixture::Case;
 use coarsen_pool::diffpool::soft_assignment;
-use coarsen_pool::mincut::between_clusters;
 use coarsen_pool::mincut_loss::{cut, orthogonality};
 use coarsen_tensor::Layout;
+use coarsen_tensor::clusters::between_clusters;
 use tch::{Kind, Tensor};
 
 use crate::each;
