@@ -183,7 +183,7 @@ impl AdamGnnConfig {
 /// `Ĥ_k = S_1(…(S_k H_k))` back on the nodes, and `H` of all of them by the [`Flyback`] (eq. 1–5).
 ///
 /// It answers for nodes, `H`, and for graphs, `Σ readout` over `H, Ĥ_1, …`. Its loss `kl` is `γ L_KL`. The reconstruction of edges,
-/// `δ L_R`, needs non-edges and is a task's: [`reconstruction`](coarsen_pool::ego_loss::reconstruction) of the rows of the nodes.
+/// `δ L_R`, needs non-edges and is the training's (`train.reconstruction` of an experiment).
 ///
 /// # Shapes
 ///

@@ -83,6 +83,19 @@ pub fn gaussian_kl(mean: &Tensor, log_variance: &Tensor, graphs: &Arc<Segments>)
 /// The text prints `σ(Hᵀ H)` for `σ(H Hᵀ)` and the sum over all pairs of nodes; the released code, and this, the mean over edges and that
 /// over sampled non-edges, with 1e-15 below the logarithms.
 pub fn reconstruction(edge: &Tensor, non_edge: &Tensor) -> Tensor {
-    let of = |x: &Tensor| -(x.sigmoid() + EPS).log().sum(None) / (x.numel().max(1) as f64);
-    of(edge) + of(&-non_edge)
+    mean_log_loss(edge) + mean_log_loss(&-non_edge)
+}
+
+/// `mean −ln σ(x)`: a half of [`reconstruction`], of products with an edge, or of those without with their signs changed. The halves of
+/// parts of a batch are added apart, each by its number of pairs.
+///
+/// # Shapes
+///
+/// `[E]`; gives a scalar.
+///
+/// # Complexity
+///
+/// Time and memory `O(E)`.
+pub fn mean_log_loss(x: &Tensor) -> Tensor {
+    -(x.sigmoid() + EPS).log().sum(None) / (x.numel().max(1) as f64)
 }

@@ -1,6 +1,6 @@
 //! Plans: the experiments that a suite stands for.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use coarsen_eval::Protocol;
 use coarsen_graph::registry;
 use coarsen_train::Checked;
@@ -11,6 +11,10 @@ use crate::suite::{Column, Method, Name, Suite, TableSpec};
 /// The key of the row that has learned nothing.
 const MAJORITY: &str = "majority";
 
+/// The budget of a suite that is only looked at.
+const GLANCE: &str = "two epochs of one split. It shows that everything runs; its numbers mean nothing.";
+const GLANCE_EPOCHS: u32 = 2;
+
 /// What the user chose.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Choice {
@@ -19,6 +23,17 @@ pub(crate) struct Choice {
     pub(crate) builtin: bool,
     /// Repeats of holdouts, in place of the suite's number.
     pub(crate) seeds: Option<u32>,
+    /// How much of each experiment is done.
+    pub(crate) extent: Extent,
+}
+
+/// How much of each experiment is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// All that the suite says.
+    Whole,
+    /// Two epochs of one split.
+    Glance,
 }
 
 /// A suite, experiment by experiment.
@@ -68,9 +83,13 @@ impl ColumnPlan {
 impl Plan {
     /// The plan of a suite.
     pub(crate) fn new(choice: Choice) -> Result<Self> {
-        let suite = Suite::load(choice.suite)?;
+        let mut suite = Suite::load(choice.suite)?;
         let smoke = suite.tables.iter().all(|table| table.columns.is_empty());
-        let name = choice.suite.text();
+        let mut name = choice.suite.text().to_owned();
+        if choice.extent == Extent::Glance {
+            name.push_str("-smoke");
+            suite.budget = Some(GLANCE.to_owned());
+        }
         let mut tables = Vec::new();
         for (place, spec) in suite.tables.iter().enumerate() {
             let columns = if choice.builtin || smoke { &spec.builtin } else { &spec.columns };
@@ -80,13 +99,15 @@ impl Plan {
             let methods = spec.methods()?;
             let columns = columns
                 .iter()
-                .map(|column| column_plan(name, spec, &methods, column, choice.seeds))
+                .map(|column| column_plan(&name, spec, &methods, column, choice))
                 .collect::<Result<_>>()
                 .with_context(|| format!("suite {name}, table {}", spec.id))?;
             tables.push(TablePlan { place, methods, columns });
         }
         let builtin = choice.builtin || smoke;
-        let name = if choice.builtin && !smoke { format!("{name}-builtin") } else { name.to_owned() };
+        if choice.builtin && !smoke {
+            name.push_str("-builtin");
+        }
         Ok(Self { suite, tables, builtin, name })
     }
 
@@ -111,11 +132,15 @@ fn column_plan(
     spec: &TableSpec,
     methods: &[Method],
     column: &Column,
-    seeds: Option<u32>,
+    choice: Choice,
 ) -> Result<ColumnPlan> {
     let mut protocol = spec.protocol.clone();
+    let seeds = choice.seeds.or((choice.extent == Extent::Glance).then_some(1));
     if let (Protocol::Holdout { repeats, .. }, Some(seeds)) = (&mut protocol, seeds) {
         *repeats = seeds;
+    }
+    if let Some(other) = column.of.keys().find(|key| methods.iter().all(|method| method.key != **key)) {
+        bail!("column {}: there is no row `{other}`", column.dataset);
     }
     let published = registry::find(&column.dataset).is_ok_and(|spec| spec.url.is_some());
     let experiment = |key: &str, printed: Option<&str>, model: Value, note: &str| {
@@ -145,8 +170,12 @@ fn column_plan(
             experiment(&method.key, method.printed.as_deref(), method.model.clone().into(), &method.note);
         words["train"] = spec.train.clone();
         let mut checked = Checked::from_value(words)?;
-        for (path, value) in column.set.iter().chain(&method.set) {
+        let own = column.of.get(&method.key).into_iter().flatten();
+        for (path, value) in column.set.iter().chain(&method.set).chain(own) {
             checked = checked.with(path, value.clone())?;
+        }
+        if choice.extent == Extent::Glance {
+            checked = checked.with("train/epochs", GLANCE_EPOCHS)?;
         }
         Ok(checked)
     });
@@ -167,9 +196,9 @@ mod tests {
     use crate::suite::Library;
 
     fn plans() -> impl Iterator<Item = Plan> {
-        let choices = Name::value_variants()
-            .iter()
-            .flat_map(|suite| [false, true].map(|builtin| Choice { suite: *suite, builtin, seeds: None }));
+        let choices = Name::value_variants().iter().flat_map(|suite| {
+            [false, true].map(|builtin| Choice { suite: *suite, builtin, seeds: None, extent: Extent::Whole })
+        });
         choices.map(|choice| Plan::new(choice).unwrap())
     }
 
@@ -227,7 +256,9 @@ mod tests {
 
     #[test]
     fn a_control_differs_from_its_twin_in_the_control_alone() {
-        let plan = Plan::new(Choice { suite: Name::Quick, builtin: false, seeds: Some(5) }).unwrap();
+        let plan =
+            Plan::new(Choice { suite: Name::Quick, builtin: false, seeds: Some(5), extent: Extent::Whole })
+                .unwrap();
         let table = &plan.tables[0];
         let place = |key: &str| table.methods.iter().position(|method| method.key == key).unwrap();
         let column = &table.columns[0];

@@ -13,7 +13,7 @@ use crate::environment::{self, Machine};
 use crate::interrupt::Interrupt;
 use crate::output::say;
 use crate::page;
-use crate::plan::{Choice, ColumnPlan, Plan};
+use crate::plan::{Choice, ColumnPlan, Extent, Plan};
 use crate::progress::{Progress, Work};
 use crate::suite::{self, Library, Method};
 use crate::tables;
@@ -29,7 +29,7 @@ Examples:
   coarsen reproduce --render                      the tables of the records that are there
 
 Experiments that are recorded under FOLDER/records are not run again; the tables are written to
-FOLDER/SUITE.md and FOLDER/SUITE.html (SUITE-builtin with --builtin). Ctrl-C stops after the running
+FOLDER/SUITE.md and FOLDER/SUITE.html (SUITE-builtin with --builtin, SUITE-smoke with --smoke). Ctrl-C stops after the running
 epoch: the same command goes on with the runs it interrupted.
 Exit status: 0, or 1 if a cell of a table failed, or 130 if interrupted.")]
 pub(crate) struct Args {
@@ -42,6 +42,9 @@ pub(crate) struct Args {
     /// Seeds of each experiment on random splits, in place of the suite's number
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     seeds: Option<u32>,
+    /// Two epochs of one split of each experiment, to see that everything runs; the numbers mean nothing
+    #[arg(long)]
+    smoke: bool,
     /// Train nothing: print the tables of the records that are there
     #[arg(long)]
     render: bool,
@@ -67,7 +70,8 @@ pub(crate) struct Results {
 
 /// Runs the command.
 pub(crate) fn run(args: &Args) -> Result<Ending> {
-    let plan = Plan::new(Choice { suite: args.suite, builtin: args.builtin, seeds: args.seeds })?;
+    let extent = if args.smoke { Extent::Glance } else { Extent::Whole };
+    let plan = Plan::new(Choice { suite: args.suite, builtin: args.builtin, seeds: args.seeds, extent })?;
     let library = Library::open()?;
     if plan.builtin {
         eprintln!("GENERATED DATA: this runs on built-in data sets; no published numbers exist for them.");
@@ -131,8 +135,9 @@ fn ending(plan: &Plan, results: &Results) -> Ending {
 /// The command that makes the same tables again.
 fn command(args: &Args) -> String {
     let builtin = if args.builtin { " --builtin" } else { "" };
+    let smoke = if args.smoke { " --smoke" } else { "" };
     let seeds = args.seeds.map_or(String::new(), |seeds| format!(" --seeds {seeds}"));
-    format!("coarsen reproduce --suite {}{builtin}{seeds}", args.suite.text())
+    format!("coarsen reproduce --suite {}{builtin}{smoke}{seeds}", args.suite.text())
 }
 
 /// Trains what is missing.

@@ -33,6 +33,14 @@ pub(crate) enum Name {
     Pooling,
     /// Nodes and edges of one graph: AdamGNN's second table, ten seeds
     Nodes,
+    /// AdamGNN on graphs: its row of its first table, ten seeds
+    AdamgnnGraphs,
+    /// AdamGNN without one loss and the other: its third table, ten seeds
+    AdamgnnLosses,
+    /// AdamGNN without flyback: its fifth table, ten seeds
+    AdamgnnFlyback,
+    /// AdamGNN with 2 to 5 levels: its eighth table, ten seeds
+    AdamgnnLevels,
     /// Two epochs on built-in data, to see that everything runs
     Smoke,
 }
@@ -45,6 +53,10 @@ impl Name {
             Self::Layers => "layers",
             Self::Pooling => "pooling",
             Self::Nodes => "nodes",
+            Self::AdamgnnGraphs => "adamgnn-graphs",
+            Self::AdamgnnLosses => "adamgnn-losses",
+            Self::AdamgnnFlyback => "adamgnn-flyback",
+            Self::AdamgnnLevels => "adamgnn-levels",
             Self::Smoke => "smoke",
         }
     }
@@ -56,6 +68,10 @@ impl Name {
             Self::Layers => include_str!("../experiments/layers.json"),
             Self::Pooling => include_str!("../experiments/pooling.json"),
             Self::Nodes => include_str!("../experiments/nodes.json"),
+            Self::AdamgnnGraphs => include_str!("../experiments/adamgnn-graphs.json"),
+            Self::AdamgnnLosses => include_str!("../experiments/adamgnn-losses.json"),
+            Self::AdamgnnFlyback => include_str!("../experiments/adamgnn-flyback.json"),
+            Self::AdamgnnLevels => include_str!("../experiments/adamgnn-levels.json"),
             Self::Smoke => include_str!("../experiments/smoke.json"),
         }
     }
@@ -123,6 +139,10 @@ pub(crate) struct Column {
     /// Fields of its experiments that differ: paths as `train/epochs`.
     #[serde(default)]
     pub(crate) set: BTreeMap<String, Value>,
+    /// Fields that differ in the experiments of one method alone, by its key: settings that were chosen set by set. They outweigh
+    /// the method's own.
+    #[serde(default)]
+    pub(crate) of: BTreeMap<String, BTreeMap<String, Value>>,
     /// What a reader should know.
     #[serde(default)]
     pub(crate) note: Option<String>,

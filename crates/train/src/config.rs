@@ -20,6 +20,9 @@ pub struct TrainConfig {
     pub schedule: Schedule,
     /// Longest gradient, over all parameters together; `null`: any.
     pub clip_norm: Option<f64>,
+    /// `δ` of `L + δ L_R`: what the reconstruction of the edges from the rows of the nodes weighs beside the task's loss (AdamGNN, eq. 6).
+    /// Link prediction, whose own loss is `L_R`, takes 0 alone.
+    pub reconstruction: f64,
 }
 
 impl Default for TrainConfig {
@@ -31,6 +34,7 @@ impl Default for TrainConfig {
             patience: None,
             schedule: Schedule::Constant,
             clip_norm: None,
+            reconstruction: 0.0,
         }
     }
 }
@@ -107,6 +111,9 @@ impl TrainConfig {
         }
         if let Some(norm) = self.clip_norm.filter(|n| n.is_nan() || *n <= 0.0) {
             return fail("clip_norm", "a positive number, or null for none", norm.to_string());
+        }
+        if !(self.reconstruction >= 0.0 && self.reconstruction.is_finite()) {
+            return fail("reconstruction", "0 or a positive number", self.reconstruction.to_string());
         }
         match self.schedule {
             Schedule::Step { every: 0, .. } => fail("schedule.every", "at least 1", "0".into()),

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use coarsen_eval::{Protocol, experiment_hash};
 use coarsen_graph::FeatureRule;
+use coarsen_nn::ConfigError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -116,6 +117,11 @@ impl Checked {
         experiment.protocol.check()?;
         experiment.task.check()?;
         experiment.train.check()?;
+        let weight = experiment.train.reconstruction;
+        if weight > 0.0 && matches!(experiment.task, TaskConfig::LinkPrediction(_)) {
+            let rule = "0 of link prediction, whose own loss it is";
+            return Err(ConfigError::value("train", "reconstruction", rule, weight).into());
+        }
         let hash = experiment_hash(&explicit);
         Ok(Self { experiment, explicit, hash })
     }

@@ -187,7 +187,9 @@ fn watched<T>(from: &Receiver<T>) -> Result<T, RecvError> {
 pub(crate) fn pass(trained: &Trained, work: Work, times: &mut Parts) -> Result<Passed, RunError> {
     let Work { batch, samples, objective, ctx } = work;
     let predict = || {
-        let out = trained.model.forward(&batch.level, ctx.child(0));
+        let mut out = trained.model.forward(&batch.level, ctx.child(0));
+        let reconstruction = batch.reconstruction.as_ref().map(|pairs| pairs.losses(&out));
+        out.losses.extend(reconstruction.into_iter().flatten());
         (trained.head.predict(&out, batch.at.as_ref(), ctx.child(1)), out.losses)
     };
     if !ctx.train {

@@ -49,7 +49,7 @@ pub fn run(
     let task = plan.task.on(data)?;
     let splits = task.splits(&plan.protocol, plan.seed)?;
     // A configuration that is none must stop everything, not fail run by run.
-    drop(Trained::new(&plan.model, task.as_ref(), 0, place.compute.device)?);
+    Trained::new(&plan.model, task.as_ref(), 0, place.compute.device)?.fits(&plan.train)?;
     let runs = splits.len() as u32;
     let mut record =
         Record::new(experiment.explicit().clone(), task.metric(), runs, place.environment.clone())

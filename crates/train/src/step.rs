@@ -73,6 +73,7 @@ pub struct Stepper<'a> {
     task: &'a dyn Task,
     needs: Needs,
     batch: usize,
+    reconstruction: f64,
     threads: i32,
     replicas: Replicas,
     learner: Learner<'a>,
@@ -83,7 +84,8 @@ impl<'a> Stepper<'a> {
     ///
     /// # Errors
     ///
-    /// What [`Trained::new`] gives: a network that divides is made once for every part.
+    /// What [`Trained::new`] gives: a network that divides is made once for every part; when the edges are to be reconstructed, and the
+    /// network gives no row per node.
     pub fn new(
         trained: &'a Trained,
         task: &'a dyn Task,
@@ -91,6 +93,7 @@ impl<'a> Stepper<'a> {
         streams: Streams,
         threads: usize,
     ) -> Result<Self, RunError> {
+        trained.fits(config)?;
         let Optimizer::Adam { lr, weight_decay } = config.optimizer;
         let divides =
             trained.model.divides() && trained.vars.device() == Device::Cpu && task.of() == Of::Graphs;
@@ -101,6 +104,7 @@ impl<'a> Stepper<'a> {
             task,
             needs: trained.model.needs(),
             batch: config.batch as usize,
+            reconstruction: config.reconstruction,
             threads: threads.max(1) as i32,
             replicas: Replicas::of(trained, task, parts)?,
             learner: Learner {
@@ -195,11 +199,17 @@ impl<'a> Stepper<'a> {
         Drawn { shuffle, fresh, cluster }: Drawn,
         run: impl FnOnce(&mut Learner, &mut Pass<'_>) -> R,
     ) -> R {
-        let Self { trained, task, needs, batch, threads, replicas, learner } = self;
+        let Self { trained, task, needs, batch, reconstruction, threads, replicas, learner } = self;
         let (parts, device) = (replicas.parts(), trained.vars.device());
         let batches = task.cut(index, Order { shuffle, fresh, batch: *batch, parts }, needs);
-        let (task, needs) = (*task, &*needs);
-        let make = |samples: &[usize]| task.batch(samples, cluster, needs, device);
+        let (task, needs, weight) = (*task, &*needs, *reconstruction);
+        let make = |samples: &[usize]| {
+            let batch = task.batch(samples, cluster, needs, device);
+            match fresh {
+                Some(seed) if weight > 0.0 => batch.reconstructing(&task.graphs(samples), weight, seed),
+                _ => batch,
+            }
+        };
         if parts == 1 {
             tch::set_num_threads(*threads);
             return ahead(

@@ -58,6 +58,13 @@ impl Trained {
         Ok(Self { vars, model, head, config, seed })
     }
 
+    /// Whether the network gives what the training looks at beside the task.
+    pub(crate) fn fits(&self, config: &TrainConfig) -> Result<(), ConfigError> {
+        let fits = config.reconstruction <= 0.0 || self.model.node_features().is_some();
+        let rule = "0 of a network that gives no row per node";
+        ConfigError::require(fits, "train", "reconstruction", rule, config.reconstruction)
+    }
+
     /// The same network over the same parameters, for another thread: gradients are its own.
     pub(crate) fn replica(&self, task: &dyn Task) -> Result<Self, RunError> {
         let replica = Self::new(&self.config, task, self.seed, self.vars.device())?;

@@ -107,6 +107,52 @@ fn the_same_experiment_gives_the_same_record_and_another_seed_another() {
     }
 }
 
+/// What weighs nothing changes no bit; what weighs something moves the training loss, and repeats.
+#[test]
+fn edges_are_reconstructed_where_that_weighs_something() {
+    let nodes = json!({"kind": "node-classification"});
+    let plain = experiment(&nodes, &flat("gcn"), 3);
+    let curves = |experiment: &Checked| {
+        let record = trained(experiment, &karate()).expect("a record");
+        record
+            .curves()
+            .expect("all runs ended")
+            .into_iter()
+            .map(|(_, curves)| curves.clone())
+            .collect::<Vec<_>>()
+    };
+    let weighing = |weight: f64| plain.with("train/reconstruction", weight).expect("an experiment");
+    let without = curves(&plain);
+    assert_eq!(without, curves(&weighing(0.0)));
+    let with = curves(&weighing(0.5));
+    assert_eq!(with, curves(&weighing(0.5)));
+    for (without, with) in without.iter().zip(&with) {
+        // A mean over edges and one over others, each above 0; the first epoch begins with the same parameters.
+        assert!(with.train_loss[0] > without.train_loss[0] + 0.1, "{with:?}");
+        assert_ne!(with.valid_loss, without.valid_loss);
+    }
+}
+
+#[test]
+fn edges_are_not_reconstructed_twice_and_not_without_nodes() {
+    let links = experiment(&json!({"kind": "link-prediction"}), &flat("gcn"), 1);
+    let message = links.with("train/reconstruction", 0.1).expect_err("refused").to_string();
+    assert_eq!(
+        message,
+        "train: `reconstruction` must be 0 of link prediction, whose own loss it is, got 0.1"
+    );
+    let graphs = json!({
+        "dataset": "COMMUNITIES", "model": {"kind": "hierarchical"},
+        "train": {"epochs": 1, "reconstruction": 0.1},
+    });
+    let graphs = Checked::from_value(graphs).expect("an experiment");
+    let data = DataDir::new("none").load("COMMUNITIES", &FeatureRule::default()).expect("a built-in set");
+    let message = trained(&graphs, &data).expect_err("refused").to_string();
+    assert_eq!(message, "train: `reconstruction` must be 0 of a network that gives no row per node, got 0.1");
+    let message = graphs.with("train/reconstruction", -1.0).expect_err("refused").to_string();
+    assert_eq!(message, "train: `reconstruction` must be 0 or a positive number, got -1");
+}
+
 /// The classes of the test nodes decide the test values and nothing else.
 #[test]
 fn classes_of_test_nodes_do_not_leak() {

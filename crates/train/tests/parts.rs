@@ -8,13 +8,13 @@ use tch::{Device, Tensor};
 const SAMPLES: usize = 90;
 
 /// Losses of two epochs, the loss of an evaluation, and every variable afterwards.
-fn trained(model: &Value, threads: usize) -> (Vec<f64>, Vec<(String, Tensor)>) {
+fn trained((model, reconstruction): (&Value, f64), threads: usize) -> (Vec<f64>, Vec<(String, Tensor)>) {
     let data = DataDir::new("none").load("COMMUNITIES", &FeatureRule::default()).expect("a built-in set");
     let task = TaskConfig::default().on(&data).expect("it has classes");
     let streams = Streams::new(0, 0);
     let network = Trained::new(model, task.as_ref(), streams.init(), Device::Cpu).expect("a model");
     // The last batch has 10 samples less than the others, and one more would leave a batch of one.
-    let config = TrainConfig { batch: 40, ..TrainConfig::default() };
+    let config = TrainConfig { batch: 40, reconstruction, ..TrainConfig::default() };
     let mut stepper = Stepper::new(&network, task.as_ref(), &config, streams, threads).expect("a model");
     let index: Vec<usize> = (0..SAMPLES).collect();
     let mut losses: Vec<f64> = (1..=2)
@@ -31,18 +31,26 @@ fn trained(model: &Value, threads: usize) -> (Vec<f64>, Vec<(String, Tensor)>) {
     (losses, variables)
 }
 
-/// Batch norm on sparse and on dense levels, means over graphs and over nodes, host plans, selections.
+/// Batch norm on sparse and on dense levels, means over graphs, over nodes and over edges, host plans, selections.
 #[test]
 fn two_threads_train_what_one_thread_trains() {
-    for model in [
-        json!({"kind": "gin", "hidden": 8, "dropout": 0.0}),
-        json!({"kind": "flat", "hidden": 8, "conv": {"kind": "sage"}, "norm": "after"}),
-        json!({"kind": "hierarchical", "hidden": 8, "pool": {"kind": "top-k"}, "conv": {"kind": "gcn"}}),
-        json!({"kind": "hierarchical", "hidden": 8, "levels": 2, "pool": {"kind": "diffpool", "ratio": 0.5}}),
+    for (model, reconstruction) in [
+        (json!({"kind": "gin", "hidden": 8, "dropout": 0.0}), 0.0),
+        (json!({"kind": "flat", "hidden": 8, "conv": {"kind": "sage"}, "norm": "after"}), 0.0),
+        (json!({"kind": "flat", "hidden": 8, "conv": {"kind": "sage"}, "norm": "none"}), 0.5),
+        (
+            json!({"kind": "hierarchical", "hidden": 8, "pool": {"kind": "top-k"}, "conv": {"kind": "gcn"}}),
+            0.0,
+        ),
+        (
+            json!({"kind": "hierarchical", "hidden": 8, "levels": 2, "pool": {"kind": "diffpool", "ratio": 0.5}}),
+            0.0,
+        ),
         // Not divided: its losses are those of the padded batch.
-        json!({"kind": "hierarchical", "hidden": 8, "pool": {"kind": "diffpool-pyg"}}),
+        (json!({"kind": "hierarchical", "hidden": 8, "pool": {"kind": "diffpool-pyg"}}), 0.0),
     ] {
-        let ((one, of_one), (two, of_two)) = (trained(&model, 1), trained(&model, 2));
+        let network = (&model, reconstruction);
+        let ((one, of_one), (two, of_two)) = (trained(network, 1), trained(network, 2));
         // Before a batch norm the gradient of a bias is rounding alone, of which Adam makes whole steps.
         let normed = of_one.iter().any(|(name, _)| name.contains("running_mean"));
         for (one, two) in one.iter().zip(&two).take(if normed { 2 } else { 3 }) {
@@ -54,7 +62,7 @@ fn two_threads_train_what_one_thread_trains() {
             let apart = ((one - two) / one.abs().clamp_min(1.0)).abs().max().double_value(&[]);
             assert!(apart < tolerance, "{model}: {name} differs by {apart}");
         }
-        let again = trained(&model, 2);
+        let again = trained(network, 2);
         assert_eq!(two, again.0, "{model}: the same number of threads gives the same bits");
         assert!(of_two.iter().zip(&again.1).all(|((_, a), (_, b))| a.equal(b)), "{model}");
     }

@@ -1,7 +1,7 @@
 //! The class of every graph.
 
 use coarsen_eval::{Metric, Protocol, Split, metric};
-use coarsen_graph::{Dataset, DatasetInfo, Target};
+use coarsen_graph::{Dataset, DatasetInfo, Target, Topology};
 use coarsen_model::Needs;
 use coarsen_nn::{ConfigError, Dims, Params};
 use coarsen_tensor::classes;
@@ -130,11 +130,16 @@ impl Task for GraphClassification<'_> {
         loader::batches(self.data, index, order, needs)
     }
 
+    fn graphs(&self, samples: &[usize]) -> Vec<(usize, Topology<'_>)> {
+        samples.iter().map(|&sample| (sample, self.data.sample(sample).topology)).collect()
+    }
+
     fn batch(&self, samples: &[usize], cluster: u64, needs: &Needs, device: Device) -> Batch {
         Batch {
             level: loader::level(self.data, samples, needs, cluster, device),
             target: classes(self.data, samples, device),
             at: None,
+            reconstruction: None,
         }
     }
 

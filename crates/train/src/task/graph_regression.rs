@@ -1,7 +1,7 @@
 //! A real number of every graph.
 
 use coarsen_eval::{Metric, Protocol, Split};
-use coarsen_graph::{Dataset, Target};
+use coarsen_graph::{Dataset, Target, Topology};
 use coarsen_model::Needs;
 use coarsen_nn::{ConfigError, Dims, Params};
 use serde::{Deserialize, Serialize};
@@ -94,12 +94,17 @@ impl Task for GraphRegression<'_> {
         loader::batches(self.data, index, order, needs)
     }
 
+    fn graphs(&self, samples: &[usize]) -> Vec<(usize, Topology<'_>)> {
+        samples.iter().map(|&sample| (sample, self.data.sample(sample).topology)).collect()
+    }
+
     fn batch(&self, samples: &[usize], cluster: u64, needs: &Needs, device: Device) -> Batch {
         let values: Vec<f32> = samples.iter().map(|&sample| self.values[sample]).collect();
         Batch {
             level: loader::level(self.data, samples, needs, cluster, device),
             target: Tensor::from_slice(&values).to_device(device),
             at: None,
+            reconstruction: None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Whether two nodes of one graph are joined.
 
 use coarsen_eval::{Metric, Protocol, Split, stream};
-use coarsen_graph::{Dataset, TopologyBuf};
+use coarsen_graph::{Dataset, Topology, TopologyBuf};
 use coarsen_model::{Needs, Output};
 use coarsen_nn::{Ctx, Dims, Params};
 use serde::{Deserialize, Serialize};
@@ -188,6 +188,10 @@ impl Task for LinkPrediction {
         vec![vec![samples]]
     }
 
+    fn graphs(&self, _: &[usize]) -> Vec<(usize, Topology<'_>)> {
+        vec![(0, self.graph.sample(0).topology)]
+    }
+
     fn batch(&self, samples: &[usize], cluster: u64, needs: &Needs, device: Device) -> Batch {
         let pairs = samples.iter().map(|&sample| self.pair(sample));
         let (us, vs): (Vec<i64>, Vec<i64>) = pairs.map(|(u, v)| (i64::from(u), i64::from(v))).unzip();
@@ -196,6 +200,7 @@ impl Task for LinkPrediction {
             level: self.graph.level(needs, cluster, device),
             target: Tensor::from_slice(&joined).to_device(device),
             at: Some(Tensor::from_slice(&[us, vs].concat()).view([2, -1]).to_device(device)),
+            reconstruction: None,
         }
     }
 

@@ -8,11 +8,12 @@ mod measure;
 mod negatives;
 mod node_classification;
 mod one_graph;
+mod reconstruction;
 
 use std::fmt::Debug;
 
 use coarsen_eval::{Metric, Protocol, Split};
-use coarsen_graph::Dataset;
+use coarsen_graph::{Dataset, Topology};
 use coarsen_model::{Needs, Output};
 use coarsen_nn::{ConfigError, Ctx, Dims, Params};
 use coarsen_tensor::Level;
@@ -26,6 +27,7 @@ pub use link_prediction::{LinkPrediction, LinkPredictionConfig, Removal};
 pub use negatives::non_edges;
 pub use node_classification::{NodeClassification, NodeClassificationConfig};
 pub use one_graph::Rows;
+pub use reconstruction::Reconstruction;
 
 /// A task by name, as in `{"kind": "graph-classification"}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,6 +68,8 @@ pub struct Batch {
     pub target: Tensor,
     /// The nodes that are asked about, `[n]`, or the pairs of them, `[2, n]`; `None`: all graphs.
     pub at: Option<Tensor>,
+    /// The edges to be reconstructed, where that is a part of the loss.
+    pub reconstruction: Option<Reconstruction>,
 }
 
 impl Batch {
@@ -134,6 +138,9 @@ pub trait Task: Sync {
 
     /// The samples of `index` by batches, each in [`Order::parts`] parts, or in one where it has not as many samples.
     fn cut(&self, index: &[usize], order: Order, needs: &Needs) -> Vec<Vec<Vec<usize>>>;
+
+    /// The graphs that these samples are passed as, each with its number: the same wherever the graph stands.
+    fn graphs(&self, samples: &[usize]) -> Vec<(usize, Topology<'_>)>;
 
     /// These samples as one batch; `cluster` seeds host clustering.
     fn batch(&self, samples: &[usize], cluster: u64, needs: &Needs, device: Device) -> Batch;

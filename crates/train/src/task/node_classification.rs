@@ -1,7 +1,7 @@
 //! The class of every node of one graph.
 
 use coarsen_eval::{Metric, Protocol, Split, metric};
-use coarsen_graph::Dataset;
+use coarsen_graph::{Dataset, Topology};
 use coarsen_model::Needs;
 use coarsen_nn::{ConfigError, Dims, Params};
 use serde::{Deserialize, Serialize};
@@ -95,6 +95,10 @@ impl Task for NodeClassification {
         vec![vec![index.to_vec()]]
     }
 
+    fn graphs(&self, _: &[usize]) -> Vec<(usize, Topology<'_>)> {
+        vec![(0, self.graph.sample(0).topology)]
+    }
+
     fn batch(&self, samples: &[usize], cluster: u64, needs: &Needs, device: Device) -> Batch {
         let nodes: Vec<i64> = samples.iter().map(|&node| node as i64).collect();
         let classes: Vec<i64> = samples.iter().map(|&node| self.labels[node].into()).collect();
@@ -102,6 +106,7 @@ impl Task for NodeClassification {
             level: self.graph.level(needs, cluster, device),
             target: Tensor::from_slice(&classes).to_device(device),
             at: Some(Tensor::from_slice(&nodes).to_device(device)),
+            reconstruction: None,
         }
     }
 
