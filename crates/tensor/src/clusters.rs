@@ -226,7 +226,6 @@ fn dot<T: Real>(x: &[T], y: &[T]) -> T {
     by_lanes(x, y, |x, y| x * y)
 }
 
-#[inline(always)]
 fn by_lanes<T: Real>(x: &[T], y: &[T], term: impl Fn(T, T) -> T) -> T {
     let mut lanes = [T::real(0.0); LANES];
     let ((x, x_rest), (y, y_rest)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
