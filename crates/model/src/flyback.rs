@@ -1,7 +1,8 @@
 //! AdamGNN's flyback: what each level tells the nodes, weighed by attention.
 
-use coarsen_nn::{Ctx, Params, dropout, unit_rows};
+use coarsen_nn::{Ctx, Params, dropout};
 use coarsen_pool::{Attention, PairScore};
+use coarsen_tensor::unit_rows;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 

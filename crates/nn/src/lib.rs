@@ -63,7 +63,7 @@ mod stream;
 pub use activation::Activation;
 pub use batch_norm::BatchNorm;
 pub use config::{Config, Semantics, describe, parse};
-pub use conv::{Conv, SelfLoops, unit_rows};
+pub use conv::{Conv, SelfLoops};
 pub use ctx::Ctx;
 pub use dims::Dims;
 pub use dropout::dropout;

@@ -1,7 +1,7 @@
 //! The features of a hyper-node: what AdamGNN gathers of an ego-network.
 
-use coarsen_nn::{Ctx, dropout, unit_rows};
-use coarsen_tensor::Networks;
+use coarsen_nn::{Ctx, dropout};
+use coarsen_tensor::{Networks, unit_rows};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 

@@ -1,7 +1,6 @@
 //! The fitness of a node for an ego-network: what AdamGNN learns.
 
-use coarsen_nn::unit_rows;
-use coarsen_tensor::Memberships;
+use coarsen_tensor::{Memberships, unit_rows};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 

@@ -65,6 +65,21 @@ impl Function for AtEntries {
     }
 }
 
+impl Relation {
+    /// `⟨a_i, b_j⟩` of each entry `(i, j)`, row by row; differentiable.
+    ///
+    /// # Shapes
+    ///
+    /// `a: [rows, F]`, `b: [cols, F]` → `[E]`.
+    ///
+    /// # Complexity
+    ///
+    /// Time O(E F), memory O(E) beside the operands; off the CPU two matrices of entries by features.
+    pub fn products(self: &Arc<Self>, a: &Tensor, b: &Tensor) -> Tensor {
+        dots(self, a, b)
+    }
+}
+
 /// `⟨a_i, b_j⟩` of each entry `(i, j)`.
 ///
 /// # Shapes

@@ -9,6 +9,7 @@ use tch::{Kind, Tensor, no_grad};
 
 use crate::autograd::{Function, record};
 use crate::executor::side_by_side;
+use crate::sums::{dot, sum};
 use crate::view::{Dense, Real, by_kind, filled, on_host};
 
 /// Keeps the gradient of a root finite at 0.
@@ -213,31 +214,6 @@ fn of_squares<T: Real>(x: &[T], k: usize, each: impl Fn(usize, &mut [T]) + Sync)
     filled(&[(x.len() / square) as i64, side, side], |out: &mut [T]| {
         side_by_side(out.chunks_exact_mut(square), 1, each);
     })
-}
-
-/// Numbers that are added side by side, so that a compiler may use vector registers; the sum depends on no machine.
-const LANES: usize = 16;
-
-fn sum<T: Real>(x: &[T]) -> T {
-    by_lanes(x, x, |x, _| x)
-}
-
-fn dot<T: Real>(x: &[T], y: &[T]) -> T {
-    by_lanes(x, y, |x, y| x * y)
-}
-
-fn by_lanes<T: Real>(x: &[T], y: &[T], term: impl Fn(T, T) -> T) -> T {
-    let mut lanes = [T::real(0.0); LANES];
-    let ((x, x_rest), (y, y_rest)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
-    for (x, y) in x.iter().zip(y) {
-        for lane in 0..LANES {
-            lanes[lane] += term(x[lane], y[lane]);
-        }
-    }
-    for (lane, (&x, &y)) in lanes.iter_mut().zip(x_rest.iter().zip(y_rest)) {
-        *lane += term(x, y);
-    }
-    lanes.into_iter().fold(T::real(0.0), |sum, x| sum + x)
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@
 //! | [`assignment`], [`coarsen`](Adjacency::coarsen) | [`Assignment`]; `Sᵀ A S`, hops |
 //! | [`ego`] | [`Memberships`] of ego-networks, and the [`Networks`] that become clusters |
 //! | [`Sparse::attend`], [`Sparse::max`] | what a node makes of those that send to it, beside sums |
+//! | [`fn@unit_rows`], [`Relation::products`] | rows of length 1; inner products of pairs of rows |
 //! | [`layout`] | [`Layout`] and the door between the two |
 //! | [`segment`], [`segments`], [`grouped`], [`batched`] | reductions and products graph by graph |
 //! | [`soft`], [`clusters`] | [`Squares`] of a soft assignment, and what MinCutPool makes of them |
@@ -93,9 +94,11 @@ pub mod soft;
 mod spgemm;
 mod spmm;
 mod spmm_max;
+mod sums;
 #[cfg(test)]
 mod testing;
 pub mod top_k;
+mod unit_rows;
 mod view;
 
 pub use adam::Adam;
@@ -125,3 +128,4 @@ pub use pattern::Pattern;
 pub use relation::Relation;
 pub use segments::Segments;
 pub use soft::Squares;
+pub use unit_rows::unit_rows;

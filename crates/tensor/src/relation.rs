@@ -32,6 +32,15 @@ impl Relation {
         Self::from_pattern(Edges::new(csr))
     }
 
+    /// These pairs of rows of one matrix, in any order; one that is named twice counts once.
+    ///
+    /// # Panics
+    ///
+    /// When a pair names a row that is not there.
+    pub fn of_pairs(rows: usize, pairs: impl IntoIterator<Item = (u32, u32)>) -> Self {
+        Self::new(Csr::from_edges(rows, rows, pairs).expect("pairs of rows that are there"))
+    }
+
     /// Takes a pattern with its transpose.
     pub fn from_pattern(edges: Edges) -> Self {
         Self { edges, row: PerDevice::default(), col: PerDevice::default(), transposed: OnceLock::new() }

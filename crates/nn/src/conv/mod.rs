@@ -56,9 +56,6 @@ pub use sage::{Sage, SageConfig};
 pub use sage_lstm::{SageLstm, SageLstmConfig};
 pub use sage_max::{SageMax, SageMaxConfig};
 
-/// The Euclidean norm up to which a row counts as 0.
-const NORM_FLOOR: f64 = 1e-12;
-
 /// A layer from a level to new node features.
 ///
 /// It is equivariant: permuting the nodes of the input permutes the rows of the output, and nothing else. It works in both
@@ -129,17 +126,6 @@ fn sending(x: &Tensor, outputs: i64) -> Ordering {
     let width = x.size()[x.dim() - 1];
     let passes = if x.requires_grad() { 2 } else { 1 };
     (passes * width).cmp(&(2 * outputs))
-}
-
-/// Every row divided by its Euclidean norm. A row of a norm up to 10⁻¹² becomes 0 and has no gradient, which would be 10¹² times
-/// that of its unit row.
-///
-/// # Shapes
-///
-/// `[…, F]`, kept.
-pub fn unit_rows(y: &Tensor) -> Tensor {
-    let norm = y.norm_scalaropt_dim(2, [-1_i64].as_slice(), true);
-    y / norm.masked_fill(&norm.le(NORM_FLOOR), f64::INFINITY)
 }
 
 /// The edges and their attributes, `[E, D]`; dense levels and pooled ones have none.

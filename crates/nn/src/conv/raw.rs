@@ -2,11 +2,11 @@
 
 use std::cmp::Ordering;
 
-use coarsen_tensor::{Adjacency, Level};
+use coarsen_tensor::{Adjacency, Level, unit_rows};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::{Conv, sending, unit_rows};
+use super::{Conv, sending};
 use crate::activation::Activation;
 use crate::config::Config;
 use crate::ctx::Ctx;

@@ -1,10 +1,10 @@
 //! GraphSAGE with the mean of the neighbours.
 
-use coarsen_tensor::Level;
+use coarsen_tensor::{Level, unit_rows};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::{Averaging, Conv, SelfLoops, propagate, unit_rows};
+use super::{Averaging, Conv, SelfLoops, propagate};
 use crate::activation::Activation;
 use crate::config::{Config, Semantics};
 use crate::ctx::Ctx;

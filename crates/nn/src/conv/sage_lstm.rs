@@ -2,11 +2,11 @@
 
 use std::cmp::Reverse;
 
-use coarsen_tensor::{Adjacency, Layout, Level, Relation, affine};
+use coarsen_tensor::{Adjacency, Layout, Level, Relation, affine, unit_rows};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::{Conv, unit_rows};
+use super::Conv;
 use crate::activation::Activation;
 use crate::config::Config;
 use crate::ctx::Ctx;

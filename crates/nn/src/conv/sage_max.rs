@@ -1,10 +1,10 @@
 //! GraphSAGE with the maximum of the neighbours.
 
-use coarsen_tensor::{Level, affine};
+use coarsen_tensor::{Level, affine, unit_rows};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::{Conv, unit_rows};
+use super::Conv;
 use crate::activation::Activation;
 use crate::config::Config;
 use crate::ctx::Ctx;

@@ -37,7 +37,7 @@ Examples:
 An epoch is clean if other programs used less than 0.12 cores while it ran (0.6 with one thread). The figures
 are medians of the clean epochs, or of the three fastest where fewer than three were clean.")]
 pub(crate) struct Args {
-    /// The network: gcn, sage, gat, gin, set2set, sortpool, topk, sagpool, asap, graclus, mincut or diffpool
+    /// The network: gcn, sage, gat, gin, set2set, sortpool, topk, sagpool, asap, graclus, mincut, diffpool or adamgnn
     #[arg(long, value_name = "NAME")]
     model: String,
     /// The data set
@@ -86,7 +86,8 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
     let task = preset.task.on(&data)?;
     let split = split(data.len(), args.seed);
     let batch = if args.batch == 0 { preset.batch } else { args.batch };
-    let config = TrainConfig { batch, epochs: args.epochs, ..TrainConfig::default() };
+    let reconstruction = preset.reconstruction;
+    let config = TrainConfig { batch, epochs: args.epochs, reconstruction, ..TrainConfig::default() };
     let streams = Streams::new(args.seed, 0);
     let trained = Trained::new(&preset.model, task.as_ref(), streams.init(), machine.device())?;
     let mut stepper = Stepper::new(&trained, task.as_ref(), &config, streams, args.threads as usize)?;

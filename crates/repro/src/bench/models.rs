@@ -27,6 +27,8 @@ struct Words {
     batch: u32,
     model: Value,
     task: Value,
+    #[serde(default)]
+    reconstruction: f64,
 }
 
 /// A network to be timed.
@@ -38,6 +40,8 @@ pub(super) struct Preset {
     pub(super) model: Value,
     /// The head.
     pub(super) task: TaskConfig,
+    /// What the reconstruction of the edges weighs in the loss.
+    pub(super) reconstruction: f64,
 }
 
 /// The network of a name for a data set, its layers `hidden` wide.
@@ -52,7 +56,8 @@ pub(super) fn preset(name: &str, dataset: &str, hidden: u32) -> Result<Preset> {
     let open = [("H", hidden), ("H/2", (hidden / 2).max(1)), ("cap", *cap)];
     let task: TaskConfig = serde_json::from_value(filled(&words.task, &open)).context("bench/models.json")?;
     task.check()?;
-    Ok(Preset { batch: words.batch, model: filled(&words.model, &open), task })
+    let Words { batch, ref model, reconstruction, .. } = *words;
+    Ok(Preset { batch, model: filled(model, &open), task, reconstruction })
 }
 
 /// A value with numbers in the place of the words that stand for them.
@@ -108,6 +113,8 @@ mod tests {
         let asap = linear(h, h) + linear(2 * h, 1) + 2 * linear(h, 1) + h;
         assert_eq!(parameters("asap"), gcn + 3 * asap + last);
         assert_eq!(parameters("graclus"), gcn + head(h));
+        // Of two poolings two attentions each and that of the flyback; what is read is as wide as the maximum and the mean.
+        assert_eq!(parameters("adamgnn"), gcn + (2 * 2 + 1) * linear(2 * h, 1) + head(2 * h));
         assert_eq!(parameters("set2set"), gcn + 4 * h * (3 * h + 2) + linear(h, h) + h * h + linear(h, c));
     }
 
@@ -126,7 +133,7 @@ mod tests {
     fn an_unknown_network_lists_the_known_ones() {
         let message = preset("gnc", "DD", 64).expect_err("refused").to_string();
         assert!(
-            message.contains("`gnc`; known are asap, diffpool, diffpool-padded, gat, gcn, gin, graclus, mincut, sage, sagpool, set2set, sortpool, topk"),
+            message.contains("`gnc`; known are adamgnn, asap, diffpool, diffpool-padded, gat, gcn, gin, graclus, mincut, sage, sagpool, set2set, sortpool, topk"),
             "{message}"
         );
     }
