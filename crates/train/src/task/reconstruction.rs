@@ -95,6 +95,7 @@ mod tests {
     use coarsen_model::Needs;
     use coarsen_pool::ego_loss::reconstruction;
     use ndarray::Array2;
+    use tch::Device;
 
     use crate::task::{Task, TaskConfig};
 
