@@ -11,6 +11,7 @@
 //! | [`store`] | [`RecordDir`], [`experiment_hash`]: records on disk |
 //! | [`published`] | [`Paper`](published::Paper): tables from papers, typed in once, with errata |
 //! | [`table`] | [`Table`](table::Table): ours beside published, learned beside control; as text and Markdown |
+//! | [`figure`] | a heat-map and curves as SVG files of their own |
 //! | [`report`] | [`Report`](report::Report): one self-contained HTML page |
 //!
 //! It must not know graphs, LibTorch, or how anything is trained.
@@ -39,6 +40,7 @@
 mod draw;
 pub mod environment;
 mod error;
+pub mod figure;
 pub mod metric;
 pub mod plateau;
 pub mod protocol;
@@ -50,6 +52,7 @@ pub mod selection;
 pub mod store;
 mod stream;
 pub mod summary;
+mod svg;
 pub mod table;
 
 pub use environment::Environment;

@@ -1,5 +1,7 @@
 //! Flags of `coarsen train` to the words of an experiment: what the user set, and nothing a registry has a default for.
 
+use std::path::Path;
+
 use anyhow::{Context as _, Result, bail, ensure};
 use coarsen_model::MODELS;
 use coarsen_nn::{CONVS, by_kind};
@@ -209,6 +211,12 @@ pub(crate) fn set(experiment: &Checked, change: &str) -> Result<Checked> {
     };
     let value: Value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
     experiment.with(&path.replace('.', "/"), value).with_context(|| format!("--set {change}"))
+}
+
+/// The experiment of a JSON file.
+pub(crate) fn from_file(path: &Path) -> Result<Checked> {
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    Checked::parse(&text).with_context(|| path.display().to_string())
 }
 
 /// A name that can be the path of a record.

@@ -5,6 +5,9 @@
 //! | [`data_command`] | `coarsen data`: statistics of a data set |
 //! | [`train_command`], [`flags`] | `coarsen train`: one experiment, from flags or a file |
 //! | [`reproduce`] | `coarsen reproduce`: what is missing of a suite, then its tables |
+//! | [`mod@tune`] | `coarsen tune`: a small search that looks at validation samples alone |
+//! | [`figure`] | `coarsen figure`: AdamGNN's figures, from what trained networks do |
+//! | [`experiments`] | experiments by name: files, or those of suites |
 //! | [`suite`], [`plan`] | suites as data, and the experiments they stand for |
 //! | [`tables`], [`page`] | tables from records; the Markdown and HTML pages |
 //! | [`operators`] | `coarsen operators`: the registries as a page of tables |
@@ -21,6 +24,8 @@ mod bench;
 mod data_command;
 mod environment;
 mod estimate;
+mod experiments;
+mod figure;
 mod flags;
 mod interrupt;
 mod operators;
@@ -32,6 +37,7 @@ mod reproduce;
 mod suite;
 mod tables;
 mod train_command;
+mod tune;
 mod workplace;
 
 use std::process::ExitCode;
@@ -62,6 +68,10 @@ enum Command {
     Train(Box<train_command::Args>),
     /// Train what is missing of a suite of experiments, and print its tables
     Reproduce(reproduce::Args),
+    /// Search levels, learning rate and dropout of an experiment by its validation samples
+    Tune(tune::Args),
+    /// Draw what trained networks do: attention over the levels, coverage of ego-networks
+    Figure(figure::Args),
     /// Print what there is to choose from, as Markdown: pooling operators, convolutions, readouts
     Operators(operators::Args),
     /// Time what is done over and over, to be compared with other libraries
@@ -96,6 +106,8 @@ fn main() -> ExitCode {
         Command::Data(args) => data_command::run(&args),
         Command::Train(args) => train_command::run(&args),
         Command::Reproduce(args) => reproduce::run(&args),
+        Command::Tune(args) => tune::run(&args),
+        Command::Figure(args) => figure::run(&args),
         Command::Operators(args) => operators::run(&args),
         Command::Bench(command) => bench::run(&command),
     };

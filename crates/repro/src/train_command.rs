@@ -1,8 +1,8 @@
 //! `coarsen train`: one experiment, from flags or a file, to its record and its numbers.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use coarsen_eval::{Metric, Record, Rule, Summary};
 use coarsen_graph::{DataDir, Dataset};
 use coarsen_train::{Checked, RunError, blind};
@@ -113,7 +113,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
 /// The experiment of the file or of the flags, with its changes and with an id.
 fn described(args: &Args) -> Result<Checked> {
     let mut experiment = match &args.experiment {
-        Some(path) => from_file(path)?,
+        Some(path) => flags::from_file(path)?,
         None => args.flags.experiment()?,
     };
     for change in &args.set {
@@ -123,11 +123,6 @@ fn described(args: &Args) -> Result<Checked> {
         experiment = experiment.with("id", flags::id(&format!("train/{}", experiment.name())))?;
     }
     Ok(experiment)
-}
-
-fn from_file(path: &Path) -> Result<Checked> {
-    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    Checked::parse(&text).with_context(|| path.display().to_string())
 }
 
 /// Says what is there already, and whether it was made elsewhere.

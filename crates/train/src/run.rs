@@ -99,7 +99,7 @@ fn one(
 ) -> Result<(), RunError> {
     locked(&shared.see).run_started(split.index, runs, plan.train.epochs);
     let started = Instant::now();
-    let mut each_epoch = |epoch: u32, scores: &EpochScores| {
+    let mut each_epoch = |epoch: u32, scores: &EpochScores, _: &Trained| {
         let mut see = locked(&shared.see);
         see.epoch(split.index, epoch, scores);
         !see.interrupted()

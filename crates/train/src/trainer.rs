@@ -119,7 +119,7 @@ pub fn fit(
     split: &Split,
     streams: Streams,
     compute: Compute,
-    each_epoch: &mut dyn FnMut(u32, &EpochScores) -> bool,
+    each_epoch: &mut dyn FnMut(u32, &EpochScores, &Trained) -> bool,
 ) -> Result<Curves, RunError> {
     let own = task.on_split(split);
     let task = own.as_deref().unwrap_or(task);
@@ -148,7 +148,7 @@ pub fn fit(
             test: test.metric,
             seconds: started.elapsed().as_secs_f64(),
         };
-        if !each_epoch(epoch, &scores) {
+        if !each_epoch(epoch, &scores, &trained) {
             return Err(RunError::Interrupted);
         }
         if stop.stops_after(valid.metric) {

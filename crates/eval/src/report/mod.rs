@@ -6,10 +6,8 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `plot` | [`Panel`] and the drawings |
-//! | `svg` | scales, ticks, paths, escaping |
 
 mod plot;
-mod svg;
 
 use std::fmt::{self, Write};
 
@@ -17,9 +15,9 @@ pub use plot::Panel;
 
 use crate::Environment;
 use crate::render::{COMPARISON_LEGEND, Footnotes, Parts, contrast, joined, outcome, pairs};
+use crate::svg::escape;
 use crate::table::{RowKind, Table};
 use plot::{DifferenceAxis, learning};
-use svg::escape;
 
 /// What a page says.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use super::svg::{Scale, escape, label, path};
+use crate::svg::{Scale, escape, label, path};
 use crate::{Curves, Difference, Metric, Record, Rule, Unit};
 
 /// The learning curves of one experiment, averaged over its runs.

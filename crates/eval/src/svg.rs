@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 /// A straight line from values to pixels.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Scale {
+pub(crate) struct Scale {
     low: f64,
     high: f64,
     from: f64,
@@ -13,18 +13,18 @@ pub(super) struct Scale {
 
 impl Scale {
     /// Maps `low ..= high` to the pixels `from ..= to`. An empty range is widened.
-    pub(super) fn new((low, high): (f64, f64), (from, to): (f64, f64)) -> Self {
+    pub(crate) fn new((low, high): (f64, f64), (from, to): (f64, f64)) -> Self {
         let (low, high) = if high > low { (low, high) } else { (low - 0.5, low + 0.5) };
         Self { low, high, from, to }
     }
 
     /// The pixel of a value.
-    pub(super) fn at(&self, value: f64) -> f64 {
+    pub(crate) fn at(&self, value: f64) -> f64 {
         self.from + (value - self.low) / (self.high - self.low) * (self.to - self.from)
     }
 
     /// About `count` round values within the range: steps of 1, 2 or 5 times a power of ten.
-    pub(super) fn ticks(&self, count: usize) -> Vec<f64> {
+    pub(crate) fn ticks(&self, count: usize) -> Vec<f64> {
         let rough = (self.high - self.low) / count.max(1) as f64;
         let power = 10_f64.powf(rough.log10().floor());
         let step =
@@ -36,14 +36,14 @@ impl Scale {
 }
 
 /// A tick without trailing zeros.
-pub(super) fn label(value: f64) -> String {
+pub(crate) fn label(value: f64) -> String {
     let text = format!("{value:.4}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if text == "-0" { "0".to_owned() } else { text.replace('-', "−") }
 }
 
 /// The `d` of a path through points; points that are not finite leave a gap.
-pub(super) fn path(points: impl Iterator<Item = (f64, f64)>) -> String {
+pub(crate) fn path(points: impl Iterator<Item = (f64, f64)>) -> String {
     let mut d = String::new();
     let mut pen_down = false;
     for (x, y) in points {
@@ -57,7 +57,7 @@ pub(super) fn path(points: impl Iterator<Item = (f64, f64)>) -> String {
 }
 
 /// Text that stands in HTML or SVG, also inside a quoted attribute.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {
