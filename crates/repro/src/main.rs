@@ -11,7 +11,7 @@
 //! | [`suite`], [`plan`] | suites as data, and the experiments they stand for |
 //! | [`tables`], [`page`] | tables from records; the Markdown and HTML pages |
 //! | [`operators`] | `coarsen operators`: the registries as a page of tables |
-//! | [`mod@bench`] | `coarsen bench`: training epochs as another library is timed |
+//! | [`mod@bench`] | `coarsen bench`: training epochs as another library is timed, and how they grow |
 //! | [`workplace`] | one experiment and its record on disk |
 //! | [`progress`], [`estimate`] | the bar, or plain lines; the time that is left |
 //! | [`environment`], [`interrupt`] | device and threads; Ctrl-C |

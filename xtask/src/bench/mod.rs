@@ -3,12 +3,14 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`peers`] | `--peers`: another library and ours in turn |
+//! | [`growth`] | `--growth`: AdamGNN on graphs of several sizes |
 //! | [`compare`] | pairs of runs to ratios, and what they should be |
 //! | [`table`] | the ratios for readers |
 //! | [`quiet`] | waiting for a machine that others leave alone |
 //! | [`record`] | the folder of a record; the machine in words |
 
 mod compare;
+mod growth;
 mod peers;
 mod quiet;
 mod record;
@@ -39,6 +41,8 @@ Examples:
   cargo xtask bench --save          and write benches/records/<date>-<host>/ with the machine described
   cargo xtask bench --peers VENV --peer-scripts FOLDER --models gcn,gin --datasets NCI1 --repeat 3
                                     training epochs of PyTorch Geometric and ours in turn, and the ratios
+  cargo xtask bench --growth --sizes 1000,10000
+                                    AdamGNN on graphs of two sizes: seconds and memory of an epoch
 
 No claim about speed is made without such a folder.")]
 pub(crate) struct Args {
@@ -49,6 +53,8 @@ pub(crate) struct Args {
     #[arg(last = true, value_name = "ARGS")]
     more: Vec<String>,
     #[command(flatten)]
+    growth: growth::Flags,
+    #[command(flatten)]
     peers: peers::Flags,
 }
 
@@ -57,6 +63,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     libtorch::ensure()?;
     if let Some(peer) = args.peers.peer() {
         return peers::run(&args.peers, &peer);
+    }
+    if args.growth.growth {
+        return growth::run(&args.growth);
     }
     let started = SystemTime::now();
     let mut command = workspace::cargo();
