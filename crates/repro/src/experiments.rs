@@ -15,9 +15,7 @@ const TOLD: usize = 8;
 
 /// The experiment of a file or of a suite, with changes and with an id.
 pub(crate) fn experiment(named: &str, changes: &[String]) -> Result<Checked> {
-    let path = Path::new(named);
-    let file = path.is_file() || path.extension().is_some_and(|extension| extension == "json");
-    let mut experiment = if file { flags::from_file(path)? } else { of_suites(named)? };
+    let mut experiment = self::named(named)?;
     for change in changes {
         experiment = flags::set(&experiment, change)?;
     }
@@ -25,6 +23,13 @@ pub(crate) fn experiment(named: &str, changes: &[String]) -> Result<Checked> {
         experiment = experiment.with("id", flags::id(&experiment.name()))?;
     }
     Ok(experiment)
+}
+
+/// The experiment of a file or of a suite, as it is there.
+pub(crate) fn named(named: &str) -> Result<Checked> {
+    let path = Path::new(named);
+    let file = path.is_file() || path.extension().is_some_and(|extension| extension == "json");
+    if file { flags::from_file(path) } else { of_suites(named) }
 }
 
 /// The experiment of this id.

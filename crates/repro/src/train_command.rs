@@ -9,6 +9,7 @@ use coarsen_train::{Checked, RunError, blind};
 
 use crate::Ending;
 use crate::environment::{self, Machine};
+use crate::experiments;
 use crate::flags::{self, Flags};
 use crate::interrupt::Interrupt;
 use crate::output::say;
@@ -27,6 +28,7 @@ Examples:
   coarsen train --dataset COMMUNITIES --pool top-k --seeds 3          a built-in set needs no files
   coarsen train --dataset MUTAG --model gin --hidden 32 --print       show the experiment only
   coarsen train --experiment mine.json --set train.epochs=20          a file, with one change
+  coarsen train --experiment nodes/adamgnn-table2-nodes/cora/nodes-gcn one experiment of a suite
 
 An experiment is JSON; the flags are a short way to write it, and --print shows it. Only `dataset`
 and `model` must be in it; a key that no part knows is refused.
@@ -36,9 +38,9 @@ same command goes on where it was interrupted, and shows the numbers again when 
 pub(crate) struct Args {
     #[command(flatten)]
     flags: Flags,
-    /// Take the experiment from a JSON file instead
-    #[arg(long, value_name = "FILE", help_heading = "Experiment", conflicts_with = "words")]
-    experiment: Option<PathBuf>,
+    /// Take the experiment from a JSON file instead, or one of a suite by its name
+    #[arg(long, value_name = "FILE|NAME", help_heading = "Experiment", conflicts_with = "words")]
+    experiment: Option<String>,
     /// Change one field of the experiment: keys joined by points, as model.pool.ratio=0.1; may be repeated
     #[arg(long, value_name = "KEY=VALUE", help_heading = "Experiment")]
     set: Vec<String>,
@@ -113,7 +115,7 @@ pub(crate) fn run(args: &Args) -> Result<Ending> {
 /// The experiment of the file or of the flags, with its changes and with an id.
 fn described(args: &Args) -> Result<Checked> {
     let mut experiment = match &args.experiment {
-        Some(path) => flags::from_file(path)?,
+        Some(named) => experiments::named(named)?,
         None => args.flags.experiment()?,
     };
     for change in &args.set {
