@@ -11,7 +11,7 @@ use super::shape::Shape;
 use super::smaller::{Batch, Drawn, Tree};
 use super::{CLASSES, FEATURES};
 use crate::stream::Stream;
-use crate::{Sample, Target, TopologyBuf};
+use crate::{Permutation, Sample, Target, TopologyBuf};
 
 /// The graphs of a draw; a strategy of [`Sample`]s.
 #[derive(Clone, Debug)]
@@ -97,7 +97,8 @@ impl Graphs {
             Some(weights) => sample.with_edge_attr(weights).expect("a weight per edge"),
             None => sample,
         };
-        Drawn::new(sample, least.min(n))
+        let to = Permutation::moving(n, random.below(usize::MAX) as u64);
+        Drawn::new(sample, to, least.min(n))
     }
 
     fn shape(&self, random: &mut Stream) -> Shape {

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use ndarray::{Array2, ArrayView2, Axis};
 use proptest::strategy::ValueTree;
 
-use crate::{Sample, Target, TopologyBuf};
+use crate::{Permutation, Sample, Target, TopologyBuf};
 
 /// A drawn value that can be made smaller in numbered steps.
 pub trait Smaller: Clone {
@@ -81,13 +81,15 @@ impl<T: Smaller> ValueTree for Tree<T> {
     }
 }
 
-/// A drawn graph.
+/// A drawn graph, and a renumbering of its nodes for laws about their order.
 ///
 /// Its steps: each node goes, with its edges; each edge goes, with its reverse; weights become 1; the class becomes 0; features have
-/// one decimal place, or two, or three, where numbers that differ still do.
+/// one decimal place, or two, or three, where numbers that differ still do; each node is called what it was. Of the renumbering the nodes
+/// that are left keep their order among each other, so that it does not change behind the back of a law.
 #[derive(Clone, Debug)]
 pub struct Drawn {
     sample: Sample,
+    to: Permutation,
     least: usize,
 }
 
@@ -96,17 +98,12 @@ const PLACES: [i32; 3] = [1, 2, 3];
 
 impl Drawn {
     /// A graph that keeps `least` nodes.
-    pub fn new(sample: Sample, least: usize) -> Self {
-        Self { sample, least }
-    }
-
-    /// The graph.
-    pub fn sample(&self) -> &Sample {
-        &self.sample
+    pub(super) fn new(sample: Sample, to: Permutation, least: usize) -> Self {
+        Self { sample, to, least }
     }
 
     fn with(&self, sample: Sample) -> Self {
-        Self { sample, least: self.least }
+        Self { sample, ..self.clone() }
     }
 
     /// Unordered pairs of nodes joined in either direction, ascending.
@@ -120,7 +117,14 @@ impl Drawn {
 
     fn without_node(&self, gone: usize) -> Option<Self> {
         let n = self.sample.view().nodes();
-        (n > self.least).then(|| self.with(part(&self.sample, |i| i as usize != gone, |_, _| true)))
+        let left =
+            |(i, &to): (usize, &u32)| (i != gone).then_some(to - u32::from(to > self.to.as_slice()[gone]));
+        let to = self.to.as_slice().iter().enumerate().filter_map(left).collect();
+        (n > self.least).then(|| Self {
+            sample: part(&self.sample, |i| i as usize != gone, |_, _| true),
+            to: Permutation::new(to).expect("numbers above the one that went move down"),
+            least: self.least,
+        })
     }
 
     fn without_edge(&self, at: usize) -> Option<Self> {
@@ -146,6 +150,14 @@ impl Drawn {
         let apart = kinds(short.iter()) == kinds(x.iter());
         (!is_short && apart).then(|| self.with(refeatured(&self.sample, short)))
     }
+
+    fn with_name_kept(&self, node: usize) -> Option<Self> {
+        let mut to = self.to.as_slice().to_vec();
+        let other = to.iter().position(|&name| name as usize == node)?;
+        to.swap(node, other);
+        let to = Permutation::new(to).expect("two names exchanged");
+        (other != node).then(|| Self { to, ..self.clone() })
+    }
 }
 
 fn round(x: ArrayView2<'_, f32>, places: i32) -> Array2<f32> {
@@ -169,7 +181,7 @@ impl Smaller for Drawn {
     }
 
     fn steps(&self) -> usize {
-        self.sample.view().nodes() + self.joined().len() + 2 + PLACES.len()
+        2 * self.sample.view().nodes() + self.joined().len() + 2 + PLACES.len()
     }
 
     fn step(&self, step: usize) -> Option<Self> {
@@ -180,14 +192,17 @@ impl Smaller for Drawn {
             edge if edge < rest => self.without_edge(edge - nodes),
             weights if weights == rest => self.unweighted(),
             class if class == rest + 1 => self.of_first_class(),
-            round => self.rounded(*PLACES.get(round - rest - 2)?),
+            more => match PLACES.get(more - rest - 2) {
+                Some(&places) => self.rounded(places),
+                None => self.with_name_kept(more - rest - 2 - PLACES.len()),
+            },
         }
     }
 }
 
 /// A drawn list of graphs.
 ///
-/// Its steps: each graph goes; then those of each graph.
+/// Its steps: each graph goes; then those of each graph; then each pair of nodes goes, since some rules see but every second node.
 #[derive(Clone, Debug)]
 pub struct Batch {
     graphs: Vec<Drawn>,
@@ -196,8 +211,42 @@ pub struct Batch {
 
 impl Batch {
     /// A batch that keeps `least` graphs.
-    pub fn new(graphs: Vec<Drawn>, least: usize) -> Self {
+    pub(super) fn new(graphs: Vec<Drawn>, least: usize) -> Self {
         Self { graphs, least }
+    }
+
+    /// Graphs that were not drawn, each with a renumbering of its nodes; none has a least size, and one of them stays.
+    ///
+    /// # Panics
+    /// Unless each permutation is of the nodes of its graph.
+    pub fn of(graphs: Vec<(Sample, Permutation)>) -> Self {
+        let drawn = |(sample, to): (Sample, Permutation)| {
+            assert_eq!(sample.view().nodes(), to.len(), "a permutation of the nodes");
+            Drawn::new(sample, to, 0)
+        };
+        Self::new(graphs.into_iter().map(drawn).collect(), 1)
+    }
+
+    /// The same with more graphs behind.
+    #[must_use]
+    pub fn followed_by(mut self, more: Self) -> Self {
+        self.graphs.extend(more.graphs);
+        self
+    }
+
+    /// A renumbering of the nodes of each graph; as drawn, each moves some node, if there are two.
+    pub fn renumberings(&self) -> Vec<Permutation> {
+        self.graphs.iter().map(|graph| graph.to.clone()).collect()
+    }
+}
+
+impl Batch {
+    /// Every node: its graph, and its number there.
+    fn places(&self) -> Vec<(usize, usize)> {
+        let of_graph = |(b, graph): (usize, &Drawn)| {
+            (0..graph.sample.view().nodes()).map(move |node| (b, node)).collect::<Vec<_>>()
+        };
+        self.graphs.iter().enumerate().flat_map(of_graph).collect()
     }
 }
 
@@ -209,7 +258,9 @@ impl Smaller for Batch {
     }
 
     fn steps(&self) -> usize {
-        self.graphs.len() + self.graphs.iter().map(Drawn::steps).sum::<usize>()
+        let nodes = self.places().len();
+        let of_graphs = self.graphs.iter().map(Drawn::steps).sum::<usize>();
+        self.graphs.len() + of_graphs + nodes * nodes.saturating_sub(1) / 2
     }
 
     fn step(&self, step: usize) -> Option<Self> {
@@ -226,7 +277,14 @@ impl Smaller for Batch {
             }
             step -= graph.steps();
         }
-        None
+        let places = self.places();
+        let mut pairs = (0..places.len()).flat_map(|second| (0..second).map(move |first| (first, second)));
+        let (first, second) = pairs.nth(step)?;
+        // The one that comes later first, so that the other keeps its place.
+        for (graph, node) in [places[second], places[first]] {
+            graphs[graph] = graphs[graph].without_node(node)?;
+        }
+        Some(Self { graphs, least: self.least })
     }
 }
 
