@@ -14,7 +14,9 @@
 //! | [`generate`] | data sets without files |
 //! | [`Permutation`] | renumbering nodes |
 //! | [`cluster`], [`fields`] | matchings, eigenvectors and receptive fields, which need no features |
-//! | `arbitrary` (feature `proptest`) | strategies for property tests |
+//! | `arbitrary`, `search` (feature `proptest`) | strategies for property tests, and how cases are looked for |
+//! | `function` (feature `proptest`) | laws of functions of a graph |
+//! | `counterexample` (feature `proptest`) | graphs that break a law, drawn and written as Rust |
 //!
 //! # Examples
 //! ```
@@ -35,17 +37,23 @@ pub mod arbitrary;
 pub mod cluster;
 mod content;
 mod convert;
+#[cfg(feature = "proptest")]
+pub mod counterexample;
 mod data_dir;
 mod dataset;
 mod error;
 mod features;
 pub mod fields;
+#[cfg(feature = "proptest")]
+pub mod function;
 pub mod generate;
 mod permute;
 mod raw;
 pub mod read;
 pub mod registry;
 mod sample;
+#[cfg(feature = "proptest")]
+pub mod search;
 mod sorted;
 mod stats;
 mod stream;

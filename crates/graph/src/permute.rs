@@ -45,6 +45,15 @@ impl Permutation {
         Self { to }
     }
 
+    /// As [`Permutation::random`], but never the one that changes nothing: then every node goes to the next place. Of one node there is no other.
+    pub fn moving(n: usize, seed: u64) -> Self {
+        let drawn = Self::random(n, seed);
+        if n < 2 || drawn != Self::identity(n) {
+            return drawn;
+        }
+        Self { to: (0..n as u32).map(|i| (i + 1) % n as u32).collect() }
+    }
+
     /// The number of nodes.
     pub fn len(&self) -> usize {
         self.to.len()
@@ -136,6 +145,17 @@ mod tests {
             "permutation: no position may occur twice, got 1 again"
         );
         assert!(Permutation::new(vec![]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn something_always_moves() {
+        for n in 0..4 {
+            for seed in 0..40 {
+                let moved = Permutation::moving(n, seed);
+                assert_eq!(moved == Permutation::identity(n), n < 2, "{moved:?}");
+                assert!(Permutation::new(moved.as_slice().to_vec()).is_ok());
+            }
+        }
     }
 
     #[test]

@@ -3,20 +3,18 @@
 use std::fmt;
 use std::sync::Arc;
 
+use coarsen_graph::counterexample::literal;
 use coarsen_graph::{InMemory, Permutation, Sample, Target, TopologyBuf, arbitrary};
 use coarsen_nn::{Ctx, Dims};
 use coarsen_tensor::{Adjacency, Level, Loops, Sparse, collate};
-use ndarray::Array2;
-use proptest::prelude::*;
+use ndarray::{Array2, Axis};
 use tch::{Device, Kind, Tensor};
 
-use crate::laws::{EmptyGraphs, Laws, Passes};
+use crate::laws::{EmptyGraphs, Laws};
+
+pub use crate::draw::cases;
 
 const DOUBLE: (Kind, Device) = (Kind::Double, Device::Cpu);
-/// Nodes of the largest graph drawn.
-const NODES: usize = 9;
-/// Graphs of the largest batch drawn.
-const GRAPHS: usize = 4;
 /// A graph of the training set that is in no batch: operators know of more sizes than they see.
 const UNSEEN: u32 = 25;
 /// Width of what comes in.
@@ -32,7 +30,9 @@ pub struct Case {
     pub graphs: Vec<Sample>,
     /// What is on their edges.
     pub edges: Edges,
-    /// The seed of the renumbering and of the initial parameters.
+    /// How the nodes of each graph are renumbered by the laws of order.
+    pub permutations: Vec<Permutation>,
+    /// The seed of the initial parameters.
     pub seed: u64,
     /// The pass.
     pub ctx: Ctx,
@@ -58,39 +58,6 @@ pub enum Direction {
     Any,
 }
 
-/// Batches of up to four graphs of up to nine nodes, degenerate ones among them.
-///
-/// A training batch holds two [`companions`] more.
-pub fn cases(laws: &Laws, direction: Direction) -> impl Strategy<Value = Case> + use<> {
-    let empty = u32::from(laws.empty_graphs == EmptyGraphs::Drawn);
-    let directed = 3 * u32::from(direction == Direction::Any);
-    let graph = proptest::strategy::Union::new_weighted(
-        [
-            (9, arbitrary::graph(1..=NODES).boxed()),
-            (empty, arbitrary::empty_graph().boxed()),
-            (directed, arbitrary::digraph(1..=NODES).boxed()),
-        ]
-        .into_iter()
-        .filter(|(weight, _)| *weight > 0)
-        .collect(),
-    );
-    let passes = laws.passes;
-    (
-        proptest::collection::vec(graph, 1..=GRAPHS),
-        prop_oneof![Just(Edges::Unit), Just(Edges::Weighted), Just(Edges::Looped)],
-        0..1000u64,
-        any::<bool>(),
-    )
-        .prop_map(move |(graphs, edges, seed, train)| {
-            let train = train && passes == Passes::Both;
-            let mut graphs = graphs;
-            if train {
-                graphs.extend(companions());
-            }
-            Case { graphs, edges, seed, ctx: Ctx { train, seed, trace: false } }
-        })
-}
-
 /// Two ordinary graphs.
 ///
 /// Batch norm over a batch without spread multiplies rounding by up to 316, each time it is applied; a single graph that is pooled to
@@ -109,34 +76,59 @@ fn graph(nodes: usize, edges: &[(u32, u32)], step: f32) -> Sample {
     Sample::new(topology, x, Target::Class(0)).expect("a row a node")
 }
 
-/// Every degenerate batch worth a name, in both passes: one node, no edge, isolated nodes, separate parts, no node.
-pub fn degenerate(laws: &Laws) -> Vec<Case> {
+/// Every degenerate batch worth a name, in both passes.
+pub fn degenerate(laws: &Laws) -> Vec<(&'static str, Case)> {
     let graph = |nodes, edges: &[(u32, u32)]| graph(nodes, edges, 0.7);
     let (point, none) = (graph(1, &[]), graph(0, &[]));
     let (edgeless, isolated) = (graph(4, &[]), graph(4, &[(1, 2)]));
     let parts = graph(6, &[(0, 1), (1, 2), (3, 4), (4, 5)]);
+    let loops = graph(4, &[(0, 0), (0, 1), (2, 2), (2, 3), (1, 2)]);
+    // Said twice, there it is once: an edge list is a set.
+    let repeated = graph(3, &[(0, 1), (1, 0), (0, 1), (1, 2)]);
     let mut batches = vec![
-        vec![point.clone()],
-        vec![edgeless.clone()],
-        vec![isolated.clone()],
-        vec![parts.clone()],
-        vec![point, parts.clone(), edgeless, isolated],
+        ("one node", vec![point.clone()]),
+        ("one node with a loop", vec![graph(1, &[(0, 0)])]),
+        ("no edge", vec![edgeless.clone()]),
+        ("isolated nodes", vec![isolated.clone()]),
+        ("separate parts", vec![parts.clone()]),
+        ("loops", vec![loops.clone()]),
+        ("repeated edges", vec![repeated]),
+        ("all of these", vec![point, parts.clone(), edgeless, isolated, loops]),
     ];
     if laws.empty_graphs == EmptyGraphs::Drawn {
-        batches.extend([vec![none.clone()], vec![none.clone(), parts, none]]);
+        batches.push(("no node", vec![none.clone()]));
+        batches.push(("graphs without nodes around one", vec![none.clone(), parts, none]));
     }
-    let both = |graphs: Vec<Sample>| {
-        [Ctx::train(1), Ctx::eval()].map(|ctx| Case {
-            graphs: graphs.clone(),
-            edges: Edges::Unit,
-            seed: 1,
-            ctx,
-        })
+    let both = |(name, graphs): (&'static str, Vec<Sample>)| {
+        [Ctx::train(1), Ctx::eval()].map(|ctx| (name, Case::new(graphs.clone(), Edges::Unit, 1, ctx)))
     };
     batches.into_iter().flat_map(both).collect()
 }
 
 impl Case {
+    /// A case, its renumberings drawn from its seed; none of them leaves all nodes in their places.
+    pub fn new(graphs: Vec<Sample>, edges: Edges, seed: u64, ctx: Ctx) -> Self {
+        let permutation = |(b, graph): (usize, &Sample)| {
+            Permutation::moving(graph.view().nodes(), seed.wrapping_add(b as u64))
+        };
+        let permutations = graphs.iter().enumerate().map(permutation).collect();
+        Self { graphs, edges, permutations, seed, ctx }
+    }
+
+    /// The same with these renumberings: node `i` of graph `b` is called `to[b][i]`.
+    ///
+    /// # Panics
+    ///
+    /// Unless there is a permutation of the nodes of each graph.
+    #[must_use]
+    pub fn renumbered_by(self, to: Vec<Vec<u32>>) -> Self {
+        let permutation = |to| Permutation::new(to).unwrap_or_else(|error| panic!("{error}"));
+        let permutations: Vec<Permutation> = to.into_iter().map(permutation).collect();
+        let sizes = |list: &[Permutation]| list.iter().map(|to| to.len() as u32).collect::<Vec<_>>();
+        assert_eq!(sizes(&permutations), self.sizes(), "a renumbering of the nodes of each graph");
+        Self { permutations, ..self }
+    }
+
     /// The graphs as one sparse level in double precision.
     pub fn level(&self) -> Level {
         level(&self.graphs, self.edges)
@@ -147,21 +139,28 @@ impl Case {
         level(&self.graphs[b..=b], self.edges)
     }
 
-    /// How the nodes of each graph are renumbered.
-    pub fn permutations(&self) -> Vec<Permutation> {
-        let permutation = |(b, graph): (usize, &Sample)| {
-            Permutation::random(graph.view().nodes(), self.seed.wrapping_add(b as u64))
-        };
-        self.graphs.iter().enumerate().map(permutation).collect()
-    }
-
     /// The graphs with their nodes renumbered.
     pub fn renumbered(&self) -> Level {
         let permuted = |(graph, permutation): (&Sample, &Permutation)| {
             graph.permuted(permutation).expect("a permutation of as many nodes")
         };
-        let graphs: Vec<Sample> = self.graphs.iter().zip(&self.permutations()).map(permuted).collect();
+        let graphs: Vec<Sample> = self.graphs.iter().zip(&self.permutations).map(permuted).collect();
         level(&graphs, self.edges)
+    }
+
+    /// The graphs as parts of one graph, without an edge between them; the features of all but part `kept`, if there is one, are others.
+    pub fn united(&self, kept: Option<usize>) -> Level {
+        let (mut pairs, mut first) = (Vec::new(), 0);
+        let mut x = Array2::zeros((0, arbitrary::FEATURES));
+        for (b, view) in self.graphs.iter().map(Sample::view).enumerate() {
+            pairs.extend(view.topology.pairs().map(|(i, j)| (first + i, first + j)));
+            first += view.nodes() as u32;
+            let changed = kept.is_some_and(|kept| kept != b);
+            let part = if changed { view.x.mapv(|x| 0.3 - 0.7 * x) } else { view.x.to_owned() };
+            x.append(Axis(0), part.view()).expect("tables of one width");
+        }
+        let topology = TopologyBuf::from_edges(first as usize, pairs).expect("nodes of their parts");
+        level(&[Sample::new(topology, x, Target::Class(0)).expect("a row a node")], self.edges)
     }
 
     /// The number of nodes of each graph.
@@ -200,15 +199,37 @@ fn weighted(adj: &Adjacency, x: &Tensor) -> Adjacency {
     Adjacency::Sparse(Sparse::new(Arc::clone(&a.pattern), Some(ends.sigmoid() + 0.25), DOUBLE))
 }
 
+impl Case {
+    /// What makes the case beside its graphs, in words.
+    pub(crate) fn setting(&self) -> String {
+        let pass = if self.ctx.train { "training" } else { "evaluation" };
+        let edges = match self.edges {
+            Edges::Unit => "edges of weight 1",
+            Edges::Weighted => "weighted edges",
+            Edges::Looped => "weighted edges and a loop at every node",
+        };
+        let to: Vec<&[u32]> = self.permutations.iter().map(Permutation::as_slice).collect();
+        format!("{pass}, with {edges}, parameters of seed {}; nodes 0, 1, … renumbered {to:?}", self.seed)
+    }
+
+    /// Rust that makes the case.
+    pub(crate) fn literal(&self) -> String {
+        let to: Vec<String> = self.permutations.iter().map(|to| format!("vec!{:?}", to.as_slice())).collect();
+        let Ctx { train, seed, trace } = self.ctx;
+        format!(
+            "Case::new({}, Edges::{:?}, {}, Ctx {{ train: {train}, seed: {seed}, trace: {trace} }})\n    \
+             .renumbered_by(vec![{}])",
+            literal(&self.graphs),
+            self.edges,
+            self.seed,
+            to.join(", "),
+        )
+    }
+}
+
+/// On one line, as files of regressions want it.
 impl fmt::Debug for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let pass = if self.ctx.train { "training" } else { "evaluation" };
-        write!(f, "{pass}, seed {}, {:?} edges", self.seed, self.edges)?;
-        for graph in &self.graphs {
-            let view = graph.view();
-            let edges: Vec<(u32, u32)> = view.topology.pairs().collect();
-            write!(f, "\n  {} nodes, edges {edges:?}, x {:?}", view.nodes(), view.x.as_slice())?;
-        }
-        Ok(())
+        f.write_str(&self.literal().split_whitespace().collect::<Vec<_>>().join(" "))
     }
 }

@@ -1,24 +1,26 @@
 //! When two tensors agree.
 
+use coarsen_graph::counterexample::agree;
 use tch::{Kind, Tensor};
 
 /// Compares `got` with `want`: equal shapes and `max|got − want| ≤ tolerance · max(1, max|want|)`. NaN and infinity agree with nothing.
 ///
 /// # Errors
 ///
-/// What differs and by how much; `what` names the value.
+/// Where they differ first, both values, and how much was allowed; `what` names the value.
 pub fn close(what: &str, got: &Tensor, want: &Tensor, tolerance: f64) -> Result<(), String> {
     if got.size() != want.size() {
         return Err(format!("{what} has shape {:?} in place of {:?}", got.size(), want.size()));
     }
-    if want.numel() == 0 {
+    if want.numel() == 0 || largest(&(got - want)) <= tolerance * largest(want).max(1.0) {
         return Ok(());
     }
-    let (error, scale) = (largest(&(got - want)), largest(want).max(1.0));
-    if error <= tolerance * scale {
-        return Ok(());
-    }
-    Err(format!("{what} is off by {error:.3e} at scale {scale:.3}"))
+    let shape: Vec<usize> = want.size().iter().map(|&width| width as usize).collect();
+    agree(what, &numbers(got), &numbers(want), &shape, tolerance)
+}
+
+fn numbers(t: &Tensor) -> Vec<f64> {
+    Vec::try_from(t.detach().to_kind(Kind::Double).reshape(-1)).expect("double precision")
 }
 
 /// Whether two nodes of a graph have equal scores, up to rounding.
@@ -84,7 +86,9 @@ mod tests {
         assert!(close("x", &of(&[1000.0, 0.0]), &of(&[1000.5, 0.0]), 1e-3).is_ok());
         assert!(close("x", &of(&[0.0]), &of(&[0.5]), 1e-3).is_err());
         let message = close("x", &of(&[1.0]), &of(&[3.0]), 1e-3).unwrap_err();
-        assert_eq!(message, "x is off by 2.000e0 at scale 3.000");
+        let want =
+            "x differs first at [0]: 1.0 in place of 3.0; off by up to 2.000e0 where 3.0e-3 is allowed";
+        assert_eq!(message, want);
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub fn check<M: ?Sized>(name: &str, example: &Value, build: &Build<M>) -> Result
 ///
 /// [`Broken::Counterexample`] with the configuration.
 pub fn round_trips<M: ?Sized>(name: &str, example: &Value, build: &Build<M>) -> Result<(), Broken> {
-    let broken = |how: String| Broken::counterexample("config_round_trips", how, example.to_string());
+    let broken = |how: String| Broken::in_setting("config_round_trips", how, example.to_string());
     require(example["kind"] == name, || format!("the example is of kind {} and not {name}", example["kind"]))
         .map_err(broken)?;
     let read: Value = serde_json::from_str(&example.to_string()).map_err(|e| broken(e.to_string()))?;
@@ -62,7 +62,7 @@ pub fn unknown_key_refused<M: ?Sized>(example: &Value, build: &Build<M>) -> Resu
         if let Some(object) = config.pointer_mut(&place) {
             object[UNHEARD_OF] = 1.into();
         }
-        let broken = |how: String| Broken::counterexample("unknown_key_refused", how, config.to_string());
+        let broken = |how: String| Broken::in_setting("unknown_key_refused", how, config.to_string());
         match parameters(&config, build) {
             Ok(_) => return Err(broken(format!("the unknown key in {place:?} is taken"))),
             Err(error) => {
@@ -89,7 +89,7 @@ pub fn unknown_key_refused<M: ?Sized>(example: &Value, build: &Build<M>) -> Resu
 /// ```
 pub fn reads_as_written<C: Config + PartialEq + Debug>(config: &C) -> Result<(), Broken> {
     let written = describe(config);
-    let broken = |how: String| Broken::counterexample("config_round_trips", how, written.to_string());
+    let broken = |how: String| Broken::in_setting("config_round_trips", how, written.to_string());
     let read: C = parse(&written).map_err(|error| broken(error.to_string()))?;
     require(&read == config, || format!("{config:?} reads as {read:?}")).map_err(broken)
 }

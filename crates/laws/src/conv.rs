@@ -11,7 +11,7 @@ use crate::error::Broken;
 use crate::laws::Laws;
 use crate::seen::Seen;
 use crate::shared;
-use crate::subject::{Make, Subject, padding, rows};
+use crate::subject::{Built, Make, Subject, padding, rows};
 
 impl Subject for dyn Conv {
     const DIRECTION: Direction = Direction::Any;
@@ -35,14 +35,15 @@ const LAWS: &[Law<dyn Conv>] = &[
     Law { name: "finite", promise: Promise::Always, holds: shared::finite },
     Law { name: "repeatable", promise: Promise::Always, holds: shared::repeatable },
     Law { name: "equivariant", promise: Promise::Order, holds: equivariant },
+    Law { name: "parts_do_not_leak", promise: Promise::Always, holds: parts_do_not_leak },
     Law { name: "batch_independent", promise: Promise::Batch, holds: shared::batch_independent },
     Law { name: "padding_inert", promise: Promise::Padding, holds: shared::padding_inert },
     Law { name: "layouts_agree", promise: Promise::Always, holds: shared::layouts_agree },
     Law { name: "every_parameter_learns", promise: Promise::Always, holds: shared::every_parameter_learns },
 ];
 
-/// Holds a convolution to all laws: `well_formed`, `finite`, `repeatable`, `equivariant`, `batch_independent`, `padding_inert`,
-/// `layouts_agree`, `every_parameter_learns`.
+/// Holds a convolution to all laws: `well_formed`, `finite`, `repeatable`, `equivariant`, `parts_do_not_leak`, `batch_independent`,
+/// `padding_inert`, `layouts_agree`, `every_parameter_learns`.
 ///
 /// # Errors
 ///
@@ -70,4 +71,28 @@ pub fn check(make: impl Fn(&coarsen_nn::Params, &Dims) -> Box<dyn Conv>, laws: &
 /// [`Broken::Counterexample`] with the smallest batch found.
 pub fn equivariant(make: &Make<dyn Conv>, laws: &Laws) -> Result<(), Broken> {
     shared::order("equivariant", make, laws)
+}
+
+/// What is not connected to a node does not reach it: with other features elsewhere in its graph, the rows of a part are what they were,
+/// to [`Laws::tolerance`]. In evaluation, since batch norm mixes the nodes of a training batch.
+///
+/// # Errors
+///
+/// [`Broken::Counterexample`] with the smallest parts found.
+pub fn parts_do_not_leak(make: &Make<dyn Conv>, laws: &Laws) -> Result<(), Broken> {
+    laws.hold("parts_do_not_leak", Direction::Any, |case| {
+        let sizes = case.sizes();
+        let dims = case.dims().with_sizes([sizes.iter().sum()]);
+        let built = Built::new(make, &dims, case.seed);
+        let ctx = Ctx { train: false, ..case.ctx };
+        let want = built.see(&case.united(None), ctx);
+        let mut first = 0;
+        for (b, n) in sizes.into_iter().map(i64::from).enumerate() {
+            let got = built.see(&case.united(Some(b)), ctx).of_graph(0, first..first + n);
+            let own = want.of_graph(0, first..first + n);
+            got.agrees(&own, laws).map_err(|how| format!("part {b}: {how}"))?;
+            first += n;
+        }
+        Ok(())
+    })
 }

@@ -1,19 +1,14 @@
 //! What a law says when it does not hold.
 
+use coarsen_graph::counterexample::Counterexample;
+
 /// Why an operator does not keep what it promises.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Broken {
     /// A case was found that breaks the law; it is the smallest that shrinking came to.
-    #[error("{law} does not hold: {how}\n  of {case}")]
-    Counterexample {
-        /// The law.
-        law: &'static str,
-        /// What differs, or what is missing.
-        how: String,
-        /// The graphs and the pass.
-        case: String,
-    },
+    #[error(transparent)]
+    Counterexample(Box<Counterexample>),
     /// The operator declares that it breaks a law, and no case breaks it.
     #[error("{law} is declared broken, but holds in {cases} cases")]
     Kept {
@@ -33,7 +28,10 @@ pub enum Broken {
 }
 
 impl Broken {
-    pub(crate) fn counterexample(law: &'static str, how: impl Into<String>, case: impl Into<String>) -> Self {
-        Self::Counterexample { law, how: how.into(), case: case.into() }
+    /// Something that is wrong of no graph in particular.
+    pub(crate) fn in_setting(law: &'static str, how: impl Into<String>, setting: impl Into<String>) -> Self {
+        let of_no_graph = Counterexample::new(law, how, Vec::new());
+        let (setting, literal) = (setting.into(), String::new());
+        Self::Counterexample(Box::new(Counterexample { setting, literal, ..of_no_graph }))
     }
 }

@@ -1,18 +1,12 @@
 //! How laws are run: how many cases, how exact, and where failing ones are kept.
 
-use std::env;
+use coarsen_graph::counterexample::Counterexample;
+use coarsen_graph::search::{Found, Search};
+use proptest::strategy::{Just, Strategy};
 
-use proptest::strategy::Strategy;
-use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestError, TestRunner};
-
+use crate::case::{Case, Direction, cases};
+use crate::draw::From;
 use crate::error::Broken;
-
-/// Cases of each law where nothing else is said.
-const CASES: u32 = 64;
-/// The variable that says something else.
-const CASES_VARIABLE: &str = "COARSEN_LAW_CASES";
-/// How often a failing case is made smaller where nothing else is said.
-const SHRINK_STEPS: u32 = 400;
 
 /// How laws are run. Everything is computed in double precision.
 ///
@@ -24,7 +18,7 @@ const SHRINK_STEPS: u32 = 400;
 /// let laws = Laws { cases: 8, passes: Passes::Evaluation, ..Laws::default() }.without("every_parameter_learns");
 /// assert_eq!(laws.tolerance, 1e-8);
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Laws {
     /// Cases of each law; by default the variable `COARSEN_LAW_CASES`, or 64.
     pub cases: u32,
@@ -41,8 +35,10 @@ pub struct Laws {
     /// The source file of the test (`file!()`): seeds of failing cases are kept beside it, in a file with the extension
     /// `proptest-regressions`, and tried first from then on. Commit that file.
     pub regressions: Option<&'static str>,
-    /// A failing case is made smaller in at most so many steps; 400 by default.
+    /// A failing case is made smaller in at most so many steps; 1000 by default.
     pub shrink_steps: u32,
+    /// Cases to be tried in place of drawn ones: counter-examples from earlier.
+    pub given: Vec<Case>,
 }
 
 /// Which passes are held to the laws.
@@ -70,26 +66,18 @@ impl Default for Laws {
     ///
     /// When `COARSEN_LAW_CASES` is set and not a number from 1.
     fn default() -> Self {
+        let search = Search::default();
         Self {
-            cases: cases(),
+            cases: search.cases,
             tolerance: 1e-8,
             gradient_tolerance: 1e-6,
             passes: Passes::default(),
             empty_graphs: EmptyGraphs::default(),
             without: Vec::new(),
-            regressions: None,
-            shrink_steps: SHRINK_STEPS,
+            regressions: search.regressions,
+            shrink_steps: search.shrink_steps,
+            given: Vec::new(),
         }
-    }
-}
-
-fn cases() -> u32 {
-    match env::var(CASES_VARIABLE) {
-        Err(_) => CASES,
-        Ok(given) => match given.parse() {
-            Ok(cases) if cases >= 1 => cases,
-            _ => panic!("{CASES_VARIABLE} must be a number from 1, got {given}"),
-        },
     }
 }
 
@@ -112,34 +100,69 @@ impl Laws {
         Self { shrink_steps: 0, regressions: None, ..self.clone() }
     }
 
-    fn config(&self) -> Config {
-        let kept = self.regressions.map(|_| {
-            Box::new(FileFailurePersistence::WithSource("proptest-regressions"))
-                as Box<dyn proptest::test_runner::FailurePersistence>
-        });
-        Config {
-            cases: self.cases,
-            failure_persistence: kept,
-            source_file: self.regressions,
-            max_shrink_iters: self.shrink_steps,
-            ..Config::default()
-        }
+    /// The same on this case alone: a counter-example from earlier.
+    #[must_use]
+    pub fn on(mut self, case: Case) -> Self {
+        self.given.push(case);
+        self
     }
 
-    /// Looks for a value of `strategy` that `property` has something to say against.
-    pub(crate) fn hold<S: Strategy>(
+    /// Looks for a case that `property` has something to say against.
+    pub(crate) fn hold(
         &self,
         law: &'static str,
-        strategy: &S,
-        property: impl Fn(&S::Value) -> Result<(), String>,
+        direction: Direction,
+        property: impl Fn(&Case) -> Result<(), String>,
     ) -> Result<(), Broken> {
-        let mut runner = TestRunner::new(self.config());
-        let outcome = runner.run(strategy, |case| property(&case).map_err(TestCaseError::fail));
-        outcome.map_err(|error| match error {
-            TestError::Fail(how, case) => Broken::counterexample(law, how.to_string(), format!("{case:?}")),
-            TestError::Abort(why) => {
-                Broken::counterexample(law, why.to_string(), "no case: proptest gave up")
-            }
-        })
+        self.hold_over(law, &cases(self, direction), property)
     }
+
+    /// The same among other cases.
+    pub(crate) fn hold_over(
+        &self,
+        law: &'static str,
+        strategy: &impl Strategy<Value = Case>,
+        property: impl Fn(&Case) -> Result<(), String>,
+    ) -> Result<(), Broken> {
+        if self.given.is_empty() {
+            let found = self.search().hold(strategy, property);
+            return found.map_err(|found| counterexample(law, found));
+        }
+        self.given.iter().try_for_each(|case| self.ask(law, case, &property))
+    }
+
+    /// Asks `property` about one case.
+    fn ask(
+        &self,
+        law: &'static str,
+        case: &Case,
+        property: impl Fn(&Case) -> Result<(), String>,
+    ) -> Result<(), Broken> {
+        let once = Search { cases: 1, regressions: None, ..self.search() };
+        let unseeded = |found| counterexample(law, Found { seed: None, ..found });
+        once.hold(&Just(case.clone()), property).map_err(unseeded)
+    }
+
+    /// Asks `property` about one case and, where it has something to say, about smaller ones.
+    pub(crate) fn ask_from(
+        &self,
+        law: &'static str,
+        case: Case,
+        property: impl Fn(&Case) -> Result<(), String>,
+    ) -> Result<(), Broken> {
+        let once = Search { cases: 1, regressions: None, ..self.search() };
+        let unseeded = |found| counterexample(law, Found { seed: None, ..found });
+        once.hold(&From(case), property).map_err(unseeded)
+    }
+
+    fn search(&self) -> Search {
+        Search { cases: self.cases, shrink_steps: self.shrink_steps, regressions: self.regressions }
+    }
+}
+
+fn counterexample(law: &'static str, Found { case, how, seed }: Found<Case>) -> Broken {
+    let literal = format!("Laws::default().on({})", case.literal());
+    let setting = case.setting();
+    let bare = Counterexample::new(law, how, case.graphs);
+    Broken::Counterexample(Box::new(Counterexample { setting, literal, seed, ..bare }))
 }

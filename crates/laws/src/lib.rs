@@ -16,15 +16,21 @@
 //! | [`layouts_agree`] | all | sparse and dense levels give the same |
 //! | [`finite`] | all | no NaN, forward and backward, on degenerate graphs |
 //! | [`every_parameter_learns`] | all | no parameter is left without a gradient |
-//! | [`repeatable`] | all | equal seeds give equal bits |
+//! | [`repeatable`] | all | equal seeds give equal bits, and the input stays as it is |
 //! | [`well_formed`] | all | shapes and kinds are as announced; a cluster's members are of its graph; no graph is lost |
+//! | [`conv::parts_do_not_leak`] | convolutions | what is not connected to a node does not reach it |
 //! | [`pool::connect_keeps_symmetry`] | pooling | `A = Aᵀ` gives `A' = A'ᵀ` |
 //! | [`pool::lift_returns_to_the_nodes`] | pooling | every node gets a row, a dropped one zeros |
+//! | [`pool::lift_round_trips`] | pooling | lifting is linear, and what was lifted can be read back |
+//! | [`pool::ties_go_by_index`] | pooling | of equal scores those of lower index stay |
+//! | [`tight`] | what is declared | an operator that keeps more than it says is told so |
 //! | [`model::tracing_changes_nothing`] | models | traces do not disturb |
 //! | [`config::round_trips`], [`config::unknown_key_refused`] | rows | the example is complete; a mistyped key does not run |
 //!
 //! The laws of order, batch and padding are compared with [`Laws::tolerance`], gradients with [`Laws::gradient_tolerance`], both
-//! relative. What an operator gives is sorted into a [`Seen`], so that a law is written once for all four contracts.
+//! relative; `docs/LAWS.md` states each law as a formula. What an operator gives is sorted into a [`Seen`], so that a law is written once for all
+//! four contracts. What breaks a law is a [`Counterexample`], drawn, and written as Rust. [`function`] holds any function of a graph to laws, without
+//! LibTorch.
 //!
 //! # Examples
 //!
@@ -63,6 +69,7 @@ mod check;
 pub mod compare;
 pub mod config;
 pub mod conv;
+mod draw;
 mod error;
 mod laws;
 pub mod model;
@@ -73,10 +80,13 @@ mod shared;
 mod subject;
 
 pub use block::{Block, Members};
+pub use coarsen_graph::counterexample::{self, Counterexample};
+pub use coarsen_graph::{arbitrary, function, search};
 pub use error::Broken;
 pub use laws::{EmptyGraphs, Laws, Passes};
 pub use seen::{Counted, Seen};
 pub use shared::{
-    batch_independent, every_parameter_learns, finite, layouts_agree, padding_inert, repeatable, well_formed,
+    batch_independent, every_parameter_learns, finite, layouts_agree, padding_inert, repeatable, tight,
+    well_formed,
 };
 pub use subject::{Make, Subject};

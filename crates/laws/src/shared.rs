@@ -4,12 +4,14 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use coarsen_nn::Ctx;
+use coarsen_pool::Invariance;
 use coarsen_tensor::{Layout, Level};
-use proptest::strategy::{Just, Strategy, ValueTree};
+use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, TestRunner};
 
 use crate::case::{Case, cases, degenerate};
-use crate::compare::{largest, require};
+use crate::compare::{close, largest, require};
+use crate::draw::alike;
 use crate::error::Broken;
 use crate::laws::{Laws, Passes};
 use crate::subject::{Built, Make, Subject};
@@ -31,15 +33,45 @@ pub(crate) fn order<M: Subject + ?Sized>(
     make: &Make<M>,
     laws: &Laws,
 ) -> Result<(), Broken> {
-    laws.hold(law, &cases(laws, M::DIRECTION), |case| {
+    laws.hold(law, M::DIRECTION, |case| {
         let built = Built::new(make, &case.dims(), case.seed);
-        let Some(case) = untied(&built, case) else { return Ok(()) };
-        let want = built.observe(&case.level(), &as_it_is, case.ctx).canonical();
-        let got = built.observe(&case.renumbered(), &as_it_is, case.ctx);
-        let got = got.taken_back(&case.permutations()).canonical();
-        got.agrees(&want, laws)?;
-        got.losses_agree(&want, laws.tolerance)
+        untied(&built, case).map_or(Ok(()), |case| same_renumbered(&built, &case, laws))
     })
+}
+
+/// The case renumbered gives the same, renumbered.
+fn same_renumbered<M: Subject + ?Sized>(built: &Built<M>, case: &Case, laws: &Laws) -> Result<(), String> {
+    let want = built.observe(&case.level(), &as_it_is, case.ctx).canonical();
+    let got = built.observe(&case.renumbered(), &as_it_is, case.ctx);
+    let got = got.taken_back(&case.permutations).canonical();
+    got.agrees(&want, laws)?;
+    got.losses_agree(&want, laws.tolerance)
+}
+
+/// Nothing less is declared than is kept: an operator that says [`Invariance::Seeded`] depends on the order of the nodes, one that says
+/// [`Invariance::UpToTies`] does where all nodes are alike. Laws declared broken are looked at by `check`.
+///
+/// What an operator depends on shows where it has a choice: try it with settings that keep some nodes of nine and not all, and make several
+/// clusters.
+///
+/// # Errors
+///
+/// [`Broken::Kept`] when no case among [`Laws::cases`] shows it.
+pub fn tight<M: Subject + ?Sized>(make: &Make<M>, invariance: Invariance, laws: &Laws) -> Result<(), Broken> {
+    const LAW: &str = "the order of the nodes";
+    let any = laws.any_counterexample();
+    let shown = match invariance {
+        Invariance::Exact | Invariance::Broken(_) => return Ok(()),
+        Invariance::Seeded => order(LAW, make, &any),
+        Invariance::UpToTies => any.hold_over(LAW, &alike(laws), |case| {
+            same_renumbered(&Built::new(make, &case.dims(), case.seed), case, laws)
+        }),
+    };
+    match shown {
+        Err(Broken::Counterexample(_)) => Ok(()),
+        Err(other) => Err(other),
+        Ok(()) => Err(Broken::Kept { law: LAW, cases: laws.cases }),
+    }
 }
 
 /// The case without the graphs whose nodes have equal scores; `None` where no other graph is left.
@@ -49,8 +81,9 @@ fn untied<M: Subject + ?Sized>(built: &Built<M>, case: &Case) -> Option<Case> {
     }
     let alone = Ctx { train: false, ..case.ctx };
     let ordered = (0..case.graphs.len()).filter(|&b| !built.see(&case.alone(b), alone).tied);
-    let graphs: Vec<_> = ordered.map(|b| case.graphs[b].clone()).collect();
-    let rest = Case { graphs, ..case.clone() };
+    let (graphs, permutations) =
+        ordered.map(|b| (case.graphs[b].clone(), case.permutations[b].clone())).unzip();
+    let rest = Case { graphs, permutations, ..case.clone() };
     let asked = !rest.graphs.is_empty() && !built.see(&rest.level(), rest.ctx).tied;
     asked.then_some(rest)
 }
@@ -62,7 +95,7 @@ fn untied<M: Subject + ?Sized>(built: &Built<M>, case: &Case) -> Option<Case> {
 /// [`Broken::Counterexample`] where the operator panics.
 pub(crate) fn ties<M: Subject + ?Sized>(make: &Make<M>, laws: &Laws) -> Result<u32, Broken> {
     let tied = Cell::new(0);
-    laws.any_counterexample().hold("ties", &cases(laws, M::DIRECTION), |case| {
+    laws.any_counterexample().hold("ties", M::DIRECTION, |case| {
         let built = Built::new(make, &case.dims(), case.seed);
         tied.set(tied.get() + u32::from(untied(&built, case).is_none()));
         Ok(())
@@ -78,7 +111,7 @@ pub(crate) fn ties<M: Subject + ?Sized>(make: &Make<M>, laws: &Laws) -> Result<u
 ///
 /// [`Broken::Counterexample`] with the smallest batch found.
 pub fn batch_independent<M: Subject + ?Sized>(make: &Make<M>, laws: &Laws) -> Result<(), Broken> {
-    laws.hold("batch_independent", &cases(laws, M::DIRECTION), |case| {
+    laws.hold("batch_independent", M::DIRECTION, |case| {
         let built = Built::new(make, &case.dims(), case.seed);
         let ctx = Ctx { train: false, ..case.ctx };
         let whole = built.see(&case.level(), ctx);
@@ -102,7 +135,7 @@ pub fn batch_independent<M: Subject + ?Sized>(make: &Make<M>, laws: &Laws) -> Re
 ///
 /// [`Broken::Counterexample`] with the smallest batch found.
 pub fn padding_inert<M: Subject + ?Sized>(make: &Make<M>, laws: &Laws) -> Result<(), Broken> {
-    laws.hold("padding_inert", &cases(laws, M::DIRECTION), |case| {
+    laws.hold("padding_inert", M::DIRECTION, |case| {
         let built = Built::new(make, &case.dims(), case.seed);
         let width = i64::from(case.sizes().into_iter().max().unwrap_or(0));
         let more = 1 + (case.seed % 3) as i64;
@@ -120,7 +153,7 @@ pub fn padding_inert<M: Subject + ?Sized>(make: &Make<M>, laws: &Laws) -> Result
 ///
 /// [`Broken::Counterexample`] with the smallest batch found.
 pub fn layouts_agree<M: Subject + ?Sized>(make: &Make<M>, laws: &Laws) -> Result<(), Broken> {
-    laws.hold("layouts_agree", &cases(laws, M::DIRECTION), |case| {
+    laws.hold("layouts_agree", M::DIRECTION, |case| {
         let built = Built::new(make, &case.dims(), case.seed);
         let want = built.observe(&case.level(), &as_it_is, case.ctx);
         let got = built.observe(&case.level(), &|g| g.to_layout(Layout::Dense), case.ctx);
@@ -144,11 +177,13 @@ pub fn finite<M: Subject + ?Sized>(make: &Make<M>, laws: &Laws) -> Result<(), Br
         }
         Ok(())
     };
-    let once = Laws { cases: 1, regressions: None, ..laws.clone() };
-    for case in degenerate(laws) {
-        once.hold("finite", &Just(case), property)?;
+    if laws.given.is_empty() {
+        for (name, case) in degenerate(laws) {
+            let named = |case: &Case| property(case).map_err(|how| format!("{name}: {how}"));
+            laws.ask_from("finite", case, named)?;
+        }
     }
-    laws.hold("finite", &cases(laws, M::DIRECTION), property)
+    laws.hold("finite", M::DIRECTION, property)
 }
 
 /// What comes out of a sparse level has the shape and kind that the operator announces, one row per node or per graph.
@@ -157,24 +192,27 @@ pub fn finite<M: Subject + ?Sized>(make: &Make<M>, laws: &Laws) -> Result<(), Br
 ///
 /// [`Broken::Counterexample`] with the smallest batch found.
 pub fn well_formed<M: Subject + ?Sized>(make: &Make<M>, laws: &Laws) -> Result<(), Broken> {
-    laws.hold("well_formed", &cases(laws, M::DIRECTION), |case| {
+    laws.hold("well_formed", M::DIRECTION, |case| {
         let dims = case.dims();
         Built::new(make, &dims, case.seed).module.malformed(&case.level(), &dims, case.ctx)
     })
 }
 
 /// Given equal parameters, input and pass, an operator is a function: asked again, and made again from the same seed, it gives the same
-/// bits, gradients included.
+/// bits, gradients included; and it leaves its input as it is.
 ///
 /// # Errors
 ///
 /// [`Broken::Counterexample`] with the smallest batch found.
 pub fn repeatable<M: Subject + ?Sized>(make: &Make<M>, laws: &Laws) -> Result<(), Broken> {
     let exact = Laws { tolerance: 0.0, gradient_tolerance: 0.0, ..laws.clone() };
-    laws.hold("repeatable", &cases(laws, M::DIRECTION), |case| {
+    laws.hold("repeatable", M::DIRECTION, |case| {
         let make = || Built::new(make, &case.dims(), case.seed);
         let observe = |built: &Built<M>| built.observe(&case.level(), &as_it_is, case.ctx);
         let built = make();
+        let level = case.level();
+        built.see(&level, case.ctx);
+        close("the input afterwards", &level.x, &case.level().x, 0.0)?;
         let first = observe(&built);
         for (when, other) in [("asked again", observe(&built)), ("made again", observe(&make()))] {
             let same = other.agrees(&first, &exact).and_then(|()| other.losses_agree(&first, 0.0));
@@ -205,7 +243,7 @@ pub fn every_parameter_learns<M: Subject + ?Sized>(make: &Make<M>, laws: &Laws) 
     for number in 0..tried {
         let tree = strategy
             .new_tree(&mut runner)
-            .map_err(|why| Broken::counterexample(LAW, why.to_string(), "none"))?;
+            .map_err(|why| Broken::in_setting(LAW, why.to_string(), "no case"))?;
         let case = tree.current();
         let train = laws.passes == Passes::Both && number % 2 == 0;
         let ctx = Ctx { train, ..case.ctx };
@@ -222,5 +260,5 @@ pub fn every_parameter_learns<M: Subject + ?Sized>(make: &Make<M>, laws: &Laws) 
     let idle: Vec<&str> =
         best.iter().filter(|(_, reached)| **reached <= NOTHING).map(|(name, _)| name.as_str()).collect();
     require(idle.is_empty(), || format!("nothing but 0 is the {}", idle.join(", ")))
-        .map_err(|how| Broken::counterexample(LAW, how, format!("{tried} cases")))
+        .map_err(|how| Broken::in_setting(LAW, how, format!("{tried} cases")))
 }

@@ -109,7 +109,7 @@ fn gradient(leaf: &Tensor) -> Tensor {
 }
 
 fn warm_up() -> Case {
-    Case { graphs: companions().into(), edges: Edges::Unit, seed: 0, ctx: Ctx::train(7) }
+    Case::new(companions().into(), Edges::Unit, 0, Ctx::train(7))
 }
 
 /// The rows of `y` that are nodes: `[N, ·]` of a sparse level as they are, `[B, N, ·]` of a dense one without the padding.

@@ -1,6 +1,7 @@
 //! The largest eigenvector of a graph's Laplacian, which tells neighbours apart.
 
 use super::kron::{Laplacian, Network};
+use crate::stream::Stream;
 
 /// Magnitudes this close, relative to the largest, are equal; entries this small are 0.
 const EQUAL: f64 = 1e-6;
@@ -136,10 +137,14 @@ impl Part {
     }
 }
 
-/// Unit length, no symmetry: fractional parts of multiples of the golden ratio, below 0 as in the release.
+/// Unit length, below 0 as in the release, drawn from a fixed stream.
+///
+/// It must not be orthogonal to the eigenvector that is looked for, whose entries are often rational. Multiples of one irrational number
+/// are no good: their fractional parts `iα − ⌊iα⌋` satisfy integer relations, and some graph's eigenvector is one of these.
 fn start(n: usize) -> Vec<f64> {
-    let mut v: Vec<f64> =
-        (1..=n).map(|i| -0.5 - 0.5 * (i as f64 * 0.618_033_988_749_894_9).fract()).collect();
+    const PARTS: usize = 1 << 53;
+    let mut random = Stream::new("lanczos", 0);
+    let mut v: Vec<f64> = (0..n).map(|_| -0.5 - 0.5 * (random.below(PARTS) as f64 / PARTS as f64)).collect();
     let norm = dot(&v, &v).sqrt();
     divide(&mut v, norm);
     v
@@ -260,6 +265,18 @@ mod tests {
         let edges: Vec<(u32, u32)> = (1..300).map(|i| (i - 1, i)).collect();
         let v = largest(&network(300, &edges), Laplacian::Normalized);
         assert!(v.windows(2).all(|pair| (pair[0] >= 0.0) != (pair[1] >= 0.0)));
+    }
+
+    /// Its complement has the parts {0, 4, 5} and {1, 2, 3, 6}, so that 7 is an eigenvalue, and the eigenvector is constant on either: where
+    /// the start has equal means on both, it is never found.
+    #[test]
+    fn a_rational_eigenvector_is_found() {
+        let complement = [(0, 4), (4, 5), (1, 2), (1, 3), (1, 6), (2, 6)];
+        let pairs = (0..7).flat_map(|j| (0..j).map(move |i| (i, j)));
+        let edges: Vec<(u32, u32)> = pairs.filter(|pair| !complement.contains(pair)).collect();
+        let v = largest(&network(7, &edges), Laplacian::Combinatorial);
+        let want = [1.0, -0.75, -0.75, -0.75, 1.0, 1.0, -0.75];
+        assert!(v.iter().zip(want).all(|(v, want)| (v - want).abs() < 1e-7), "{v:?}");
     }
 
     proptest! {

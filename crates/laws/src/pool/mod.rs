@@ -1,6 +1,8 @@
 //! Laws of [`Pool`].
 
+mod lift;
 mod shape;
+mod ties;
 
 use coarsen_nn::{Ctx, Dims, Params};
 use coarsen_pool::{Invariance, Pool, Scores};
@@ -8,14 +10,17 @@ use coarsen_tensor::{Adjacency, Assignment, Level};
 use tch::Tensor;
 
 use crate::block::blocks;
-use crate::case::{Direction, cases};
+use crate::case::Direction;
 use crate::check::{self, Law, Promise};
-use crate::compare::{close, require, tied, zero};
+use crate::compare::{close, tied};
 use crate::error::Broken;
 use crate::laws::Laws;
 use crate::seen::{Counted, Seen};
 use crate::shared;
 use crate::subject::{Built, Make, Subject, padding, rows};
+
+pub use lift::{lift_returns_to_the_nodes, lift_round_trips};
+pub use ties::ties_go_by_index;
 
 impl Subject for dyn Pool {
     const DIRECTION: Direction = Direction::Undirected;
@@ -70,6 +75,7 @@ const LAWS: &[Law<dyn Pool>] = &[
     Law { name: "repeatable", promise: Promise::Always, holds: shared::repeatable },
     Law { name: "connect_keeps_symmetry", promise: Promise::Always, holds: connect_keeps_symmetry },
     Law { name: "lift_returns_to_the_nodes", promise: Promise::Always, holds: lift_returns_to_the_nodes },
+    Law { name: "lift_round_trips", promise: Promise::Always, holds: lift_round_trips },
     Law { name: "invariant", promise: Promise::Order, holds: invariant },
     Law { name: "batch_independent", promise: Promise::Batch, holds: shared::batch_independent },
     Law { name: "padding_inert", promise: Promise::Padding, holds: shared::padding_inert },
@@ -78,7 +84,7 @@ const LAWS: &[Law<dyn Pool>] = &[
 ];
 
 /// Holds a pooling operator to all laws: `well_formed`, `finite`, `repeatable`, `connect_keeps_symmetry`, `lift_returns_to_the_nodes`,
-/// `invariant`, `batch_independent`, `padding_inert`, `layouts_agree`, `every_parameter_learns`.
+/// `lift_round_trips`, `invariant`, `batch_independent`, `padding_inert`, `layouts_agree`, `every_parameter_learns`.
 ///
 /// What `invariance` says is taken at its word: a seeded operator is not held to `invariant`; of a broken law a counterexample is
 /// looked for, and finding none is an error as well. Features never tie inside a graph; where the scores of two nodes do, `invariant` leaves
@@ -148,44 +154,11 @@ pub fn ties(make: &Make<dyn Pool>, laws: &Laws) -> Result<u32, Broken> {
 ///
 /// [`Broken::Counterexample`] with the smallest batch found.
 pub fn connect_keeps_symmetry(make: &Make<dyn Pool>, laws: &Laws) -> Result<(), Broken> {
-    laws.hold("connect_keeps_symmetry", &cases(laws, Direction::Undirected), |case| {
+    laws.hold("connect_keeps_symmetry", Direction::Undirected, |case| {
         let built = Built::new(make, &case.dims(), case.seed);
         let seen = built.see(&case.level(), case.ctx);
         seen.blocks
             .iter()
             .try_for_each(|block| close("A' transposed", &block.a.transpose(0, 1), &block.a, laws.tolerance))
     })
-}
-
-/// Lifting any features of the coarser level gives every node of the level a row, and zeros to nodes that are in no cluster.
-///
-/// # Errors
-///
-/// [`Broken::Counterexample`] with the smallest batch found.
-pub fn lift_returns_to_the_nodes(make: &Make<dyn Pool>, laws: &Laws) -> Result<(), Broken> {
-    const WIDTH: i64 = 2;
-    laws.hold("lift_returns_to_the_nodes", &cases(laws, Direction::Undirected), |case| {
-        let built = Built::new(make, &case.dims(), case.seed);
-        let g = case.level();
-        let g = g.to_layout(built.module.layouts(g.layout()).0);
-        let pooled = built.module.pool(&g, case.ctx);
-        let mut shape = pooled.level.x.size();
-        let mut want = g.x.size();
-        let last = shape.len() - 1;
-        shape[last] = WIDTH;
-        *want.last_mut().expect("x has at least two dimensions") = WIDTH;
-        let lifted = built.module.lift(&Tensor::ones(shape, g.options()), &pooled.selection);
-        require(lifted.size() == want, || format!("shape {:?} in place of {want:?}", lifted.size()))?;
-        padding(&g, &lifted).map_or(Ok(()), |t| zero("a padded row", &t))?;
-        dropped(&pooled.selection.s)
-            .map_or(Ok(()), |nodes| zero("a dropped node", &lifted.index_select(0, &nodes)))
-    })
-}
-
-/// The nodes in no cluster of a sparse `S`.
-fn dropped(s: &Assignment) -> Option<Tensor> {
-    let Assignment::Entries(e) = s else { return None };
-    let row_ptr = e.relation.csr().row_ptr();
-    let none = (0..row_ptr.len() - 1).filter(|&i| row_ptr[i] == row_ptr[i + 1]);
-    Some(Tensor::from_slice(&none.map(|i| i as i64).collect::<Vec<_>>()))
 }

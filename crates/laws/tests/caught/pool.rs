@@ -26,6 +26,8 @@ enum Fault {
     DoublesDense,
     ConnectsOneWay,
     LiftsTheDropped,
+    LiftsToNeighbours,
+    LiftsSquares,
     KeepsPadding,
 }
 
@@ -111,7 +113,12 @@ impl Pool for Spoilt {
 
     fn lift(&self, x: &Tensor, sel: &Selection) -> Tensor {
         let lifted = self.inner.lift(x, sel);
-        if self.fault == Fault::LiftsTheDropped { lifted + 1.0 } else { lifted }
+        match self.fault {
+            Fault::LiftsTheDropped => lifted + 1.0,
+            Fault::LiftsToNeighbours => self.inner.lift(&x.roll([1i64], [0i64]), sel),
+            Fault::LiftsSquares => self.inner.lift(&x.square(), sel),
+            _ => lifted,
+        }
     }
 }
 
@@ -174,6 +181,8 @@ fn layouts_and_padding_are_seen() {
 fn edges_lifts_and_idle_parameters_are_seen() {
     caught(check(&diffpool(), Fault::ConnectsOneWay), "connect_keeps_symmetry");
     caught(check(&top_k(), Fault::LiftsTheDropped), "lift_returns_to_the_nodes");
+    caught(check(&top_k(), Fault::LiftsToNeighbours), "lift_round_trips");
+    caught(check(&diffpool(), Fault::LiftsSquares), "lift_round_trips");
     caught(check(&top_k(), Fault::IdleParameter), "every_parameter_learns");
 }
 
