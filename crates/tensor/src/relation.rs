@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use coarsen_sparse::{Csr, Pattern as Edges};
 use tch::{Device, Tensor};
 
+use crate::at_entries::dots;
 use crate::per_device::PerDevice;
 
 /// Who is related to whom: rows × columns, with the transpose built once.
@@ -75,6 +76,19 @@ impl Relation {
         self.col.get(device, || {
             Tensor::from_slice(&self.csr().col().iter().map(|&j| i64::from(j)).collect::<Vec<_>>())
         })
+    }
+
+    /// `⟨a_i, b_j⟩` of each entry `(i, j)`; differentiable.
+    ///
+    /// # Shapes
+    ///
+    /// `a: [rows, F]`, `b: [cols, F]` → `[E]`.
+    ///
+    /// # Complexity
+    ///
+    /// Time O(E F), memory O(E): no row is copied on a CPU; elsewhere two matrices of entries by features.
+    pub fn dots(self: &Arc<Self>, a: &Tensor, b: &Tensor) -> Tensor {
+        dots(self, a, b)
     }
 
     pub(crate) fn transposed(&self) -> &Transposed {

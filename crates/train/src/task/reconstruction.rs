@@ -1,12 +1,15 @@
 //! The reconstruction of edges beside a task (Zhong, Li and Pang, AdamGNN).
 
+use std::sync::Arc;
+
 use coarsen_eval::stream;
 use coarsen_graph::{Topology, TopologyBuf};
 use coarsen_model::Output;
 use coarsen_pool::ego_loss::mean_log_loss;
 use coarsen_pool::{Loss, Over};
-use coarsen_tensor::Layout;
-use tch::{Device, Tensor};
+use coarsen_sparse::Csr;
+use coarsen_tensor::{Layout, Relation};
+use tch::Tensor;
 
 use crate::task::head::rows;
 use crate::task::{Batch, non_edges};
@@ -24,17 +27,16 @@ use crate::task::{Batch, non_edges};
 /// The text sums over all pairs of nodes. The released code, which has one graph, averages as here; it also draws nodes with themselves.
 #[derive(Debug)]
 pub struct Reconstruction {
-    /// `[2, E]`, rows of the nodes.
-    joined: Tensor,
-    /// `[2, M]`.
-    apart: Tensor,
+    /// Between the rows of the nodes, each pair once.
+    joined: Arc<Relation>,
+    apart: Arc<Relation>,
     weight: f64,
 }
 
 impl Reconstruction {
-    /// Draws pairs of graphs that begin at these rows; a graph's seed is its own.
-    fn draw<'a>(graphs: impl Iterator<Item = (i64, Topology<'a>, u64)>, weight: f64, device: Device) -> Self {
-        let (mut joined, mut apart) = (Ends::default(), Ends::default());
+    /// Draws pairs of graphs that begin at these of so many rows; a graph's seed is its own.
+    fn draw<'a>(graphs: impl Iterator<Item = (u32, Topology<'a>, u64)>, rows: usize, weight: f64) -> Self {
+        let (mut joined, mut apart) = (Vec::new(), Vec::new());
         for (start, graph, seed) in graphs {
             let both;
             let graph = if graph.is_symmetric() {
@@ -44,20 +46,20 @@ impl Reconstruction {
                     .expect("the nodes of a graph that is there");
                 both.view()
             };
-            let before = joined.first.len();
-            joined.extend(start, graph.pairs().filter(|(source, target)| source < target));
-            apart.extend(start, non_edges(graph, joined.first.len() - before, &[], seed).into_iter());
+            let placed = |(u, v): (u32, u32)| (start + u, start + v);
+            let before = joined.len();
+            joined.extend(graph.pairs().filter(|(source, target)| source < target).map(placed));
+            apart.extend(non_edges(graph, joined.len() - before, &[], seed).into_iter().map(placed));
         }
-        Self { joined: joined.on(device), apart: apart.on(device), weight }
+        let relation = |pairs: Vec<(u32, u32)>| {
+            Arc::new(Relation::new(Csr::from_edges(rows, rows, pairs).expect("nodes of the batch")))
+        };
+        Self { joined: relation(joined), apart: relation(apart), weight }
     }
 
     /// The two halves of `δ L_R`, of what a network says of the nodes.
     pub(crate) fn losses(&self, out: &Output) -> [Loss; 2] {
         let z = rows(out);
-        let products = |pairs: &Tensor| {
-            let of = |end: i64| z.index_select(0, &pairs.select(0, end));
-            (of(0) * of(1)).sum_dim_intlist([1i64].as_slice(), false, z.kind())
-        };
         let half = |products: Tensor| Loss {
             name: "reconstruction",
             value: mean_log_loss(&products),
@@ -65,47 +67,27 @@ impl Reconstruction {
             over: Over::Edges,
             count: products.numel() as f64,
         };
-        [half(products(&self.joined)), half(-products(&self.apart))]
+        [half(self.joined.dots(&z, &z)), half(-self.apart.dots(&z, &z))]
     }
 }
 
 impl Batch {
     /// The same batch of these graphs with pairs to be reconstructed; `seed` is that of the epoch.
     pub(crate) fn reconstructing(self, graphs: &[(usize, Topology)], weight: f64, seed: u64) -> Self {
-        let level = &self.level;
-        let width = match level.layout() {
-            Layout::Dense => Some(level.x.size()[1]),
-            Layout::Sparse => None,
+        let x = &self.level.x;
+        // Graphs stand one behind the other, padded or not.
+        let (width, rows) = match self.level.layout() {
+            Layout::Dense => (Some(x.size()[1] as u32), x.size()[0] * x.size()[1]),
+            Layout::Sparse => (None, x.size()[0]),
         };
         let mut start = 0;
         let placed = graphs.iter().map(|&(number, graph)| {
             let own = start;
-            start += width.unwrap_or(graph.nodes() as i64);
+            start += width.unwrap_or(graph.nodes() as u32);
             (own, graph, stream(seed, "graph", number as u64))
         });
-        let reconstruction = Some(Reconstruction::draw(placed, weight, level.x.device()));
+        let reconstruction = Some(Reconstruction::draw(placed, rows as usize, weight));
         Self { reconstruction, ..self }
-    }
-}
-
-/// The two ends of pairs.
-#[derive(Default)]
-struct Ends {
-    first: Vec<i64>,
-    second: Vec<i64>,
-}
-
-impl Ends {
-    fn extend(&mut self, start: i64, pairs: impl Iterator<Item = (u32, u32)>) {
-        for (first, second) in pairs {
-            self.first.push(start + i64::from(first));
-            self.second.push(start + i64::from(second));
-        }
-    }
-
-    fn on(self, device: Device) -> Tensor {
-        let pairs = self.first.len() as i64;
-        Tensor::from_slice(&[self.first, self.second].concat()).view([2, pairs]).to_device(device)
     }
 }
 
@@ -116,6 +98,7 @@ mod tests {
     use coarsen_model::Needs;
     use coarsen_pool::ego_loss::reconstruction;
     use ndarray::Array2;
+    use tch::Device;
 
     use crate::task::{Task, TaskConfig};
 
