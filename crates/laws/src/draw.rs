@@ -53,10 +53,8 @@ impl Strategy for Cases {
         let batch = self.batches.draw(runner);
         let bits = runner.rng().next_u64();
         let edges = [Edges::Unit, Edges::Weighted, Edges::Looped][(bits >> 32) as usize % 3];
-        let pass = match bits >> 63 == 1 && self.passes == Passes::Both {
-            true => Pass::Accompanied,
-            false => Pass::Evaluation,
-        };
+        let trains = bits >> 63 == 1 && self.passes == Passes::Both;
+        let pass = if trains { Pass::Accompanied } else { Pass::Evaluation };
         Ok(Tree::new(Shrinking { batch, edges, seed: bits % SEEDS, pass }))
     }
 }

@@ -16,7 +16,7 @@ use crate::{
 /// The flags of the measurement.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Growth of AdamGNN")]
-pub(super) struct Sizes {
+pub(super) struct Measurement {
     /// Measure training epochs of AdamGNN and their memory against the size of a generated graph
     #[arg(long, conflicts_with_all = ["save", "more", "peers"])]
     pub(super) growth: bool,
@@ -29,7 +29,7 @@ pub(super) struct Sizes {
 }
 
 /// Runs each size in a process of its own and writes the record.
-pub(super) fn run(flags: &Sizes) -> Result<()> {
+pub(super) fn run(flags: &Measurement) -> Result<()> {
     workspace::run(workspace::cargo().args(["build", "--release", "-p", "coarsen-repro"]))?;
     let binary = Metadata::load()?.target_directory.join("release/coarsen");
     let Folder { path: folder, date } = Folder::today()?;

@@ -53,7 +53,7 @@ pub(crate) struct Args {
     #[arg(last = true, value_name = "ARGS")]
     more: Vec<String>,
     #[command(flatten)]
-    growth: growth::Sizes,
+    growth: growth::Measurement,
     #[command(flatten)]
     peers: peers::Flags,
 }
