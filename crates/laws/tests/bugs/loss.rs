@@ -82,7 +82,7 @@ fn sizes(s: &Tensor) -> Tensor {
     root(&sum(&sum(s, &[1]).square(), &[1]))
 }
 
-/// pyg-team/pytorch_geometric, issue 10148: `[B]` divided by `[B, 1]` is `[B, B]`; in DMoN's collapse loss every graph meets the sizes of all.
+/// pyg-team/pytorch_geometric, issue 10148: `[B]` divided by `[B, 1]` is `[B, B]`; in `DMoN`'s collapse loss every graph meets the sizes of all.
 #[test]
 fn every_graph_meets_all_sizes() {
     let shipped = |g: &Level| with_loss(g, Over::Graphs, |g, s| (sizes(s) / counts(g)).mean(None));
@@ -98,7 +98,7 @@ fn expected_edges(g: &Level, s: &Tensor) -> Tensor {
     sum(&s.transpose(1, 2).matmul(&degree).square(), &[1, 2])
 }
 
-/// pyg-team/pytorch_geometric, issue 8284: DMoN's modularity is divided by the edges of the batch (1.575 where 0.024 is right).
+/// pyg-team/pytorch_geometric, issue 8284: `DMoN`'s modularity is divided by the edges of the batch (1.575 where 0.024 is right).
 #[test]
 fn modularity_counts_the_edges_of_the_batch() {
     let shipped = |g: &Level| {
