@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn networks_with_a_target_are_compared_unless_others_are_named() {
         let all = flags("bench --peers v --peer-scripts s").unwrap().wanted(&targets());
-        assert_eq!(all.len(), 16);
+        assert_eq!(all.len(), 18);
         assert!(all.contains(&("DD".to_owned(), "diffpool".to_owned())));
         let some = flags("bench --peers v --peer-scripts s --models gcn,topk --datasets NCI1").unwrap();
         let pair = |model: &str| ("NCI1".to_owned(), model.to_owned());
