@@ -128,19 +128,7 @@ impl Laws {
             let found = self.search().hold(strategy, property);
             return found.map_err(|found| counterexample(law, found));
         }
-        self.given.iter().try_for_each(|case| self.ask(law, case, &property))
-    }
-
-    /// Asks `property` about one case.
-    fn ask(
-        &self,
-        law: &'static str,
-        case: &Case,
-        property: impl Fn(&Case) -> Result<(), String>,
-    ) -> Result<(), Broken> {
-        let once = Search { cases: 1, regressions: None, ..self.search() };
-        let unseeded = |found| counterexample(law, Found { seed: None, ..found });
-        once.hold(&Just(case.clone()), property).map_err(unseeded)
+        self.given.iter().try_for_each(|case| self.ask(law, &Just(case.clone()), &property))
     }
 
     /// Asks `property` about one case and, where it has something to say, about smaller ones.
@@ -150,9 +138,19 @@ impl Laws {
         case: Case,
         property: impl Fn(&Case) -> Result<(), String>,
     ) -> Result<(), Broken> {
+        self.ask(law, &From(case), property)
+    }
+
+    /// Asks `property` about the one case that a strategy begins with, which has no seed.
+    fn ask(
+        &self,
+        law: &'static str,
+        strategy: &impl Strategy<Value = Case>,
+        property: impl Fn(&Case) -> Result<(), String>,
+    ) -> Result<(), Broken> {
         let once = Search { cases: 1, regressions: None, ..self.search() };
         let unseeded = |found| counterexample(law, Found { seed: None, ..found });
-        once.hold(&From(case), property).map_err(unseeded)
+        once.hold(strategy, property).map_err(unseeded)
     }
 
     fn search(&self) -> Search {

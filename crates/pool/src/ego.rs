@@ -3,7 +3,7 @@
 //! Length: each row in which text and release differ is a documented field, and both presets are worked by hand.
 
 use coarsen_nn::{Config, ConfigError, Ctx, Dims, Params};
-use coarsen_tensor::{Adjacency, Assignment, Layout, Level, Loops, Memberships, Networks, Sparse};
+use coarsen_tensor::{Adjacency, Layout, Level, Loops, Memberships, Networks, Sparse};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tch::Tensor;
@@ -12,6 +12,7 @@ use crate::ego_features::{Features, Rows};
 use crate::ego_fitness::{Combined, Fitness, Inputs, Similarity};
 use crate::ego_score::{Attention, PairScore};
 use crate::ego_select::Ties;
+use crate::ego_unpool::Unpool;
 use crate::pool::{Pool, Pooled, SELECT, Scores, Selection};
 use crate::registry::{Invariance, PoolSpec};
 use crate::steps::{Preset, Steps};
@@ -48,41 +49,6 @@ pub enum HyperLoops {
     Add,
     /// `Sᵀ A S` with loops of weight 1 where it has none, as released.
     Fill,
-}
-
-/// How features come back from hyper-nodes to their members.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Unpool {
-    /// `S H`, as printed.
-    #[default]
-    Product,
-    /// The mean of `S_ji h_i` over the hyper-nodes `i` of a node `j`, as released.
-    Mean,
-}
-
-impl Unpool {
-    /// Features back on the nodes that were pooled.
-    ///
-    /// # Shapes
-    ///
-    /// `[K, F]` → `[N, F]`.
-    ///
-    /// # Complexity
-    ///
-    /// Time O(entries of S · F).
-    pub fn lift(self, x: &Tensor, s: &Assignment) -> Tensor {
-        let lifted = s.lift(x);
-        match (self, s) {
-            (Self::Mean, Assignment::Entries(entries)) => {
-                let ptr = entries.relation.csr().row_ptr();
-                let share = ptr.windows(2).map(|ends| 1.0 / f64::from((ends[1] - ends[0]).max(1)));
-                let share = Tensor::from_slice(&share.collect::<Vec<f64>>()).unsqueeze(1);
-                lifted * share.to_kind(x.kind()).to_device(x.device())
-            }
-            _ => lifted,
-        }
-    }
 }
 
 /// Configuration of [`Ego`]. The default is what the paper prints; each field is a row in which the released code differs, whose

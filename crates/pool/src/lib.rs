@@ -25,7 +25,7 @@
 //! | [`diffpool`], [`diffpool_loss`] | the operator; its losses as functions of given assignments |
 //! | [`diffpool_det`] | the same with clusters that are not learned |
 //! | [`ego`] | AdamGNN's ego-networks: the operator |
-//! | [`ego_fitness`], [`ego_select`], [`ego_features`] | how fit they are, which are chosen, what they gather |
+//! | [`ego_fitness`], [`ego_select`], [`ego_features`], [`ego_unpool`] | how fit they are, which are chosen, what they gather, the way back |
 //! | [`ego_loss`] | AdamGNN's losses as functions of given rows |
 //! | [`ego_score`] | the score of two rows in its attentions |
 //! | [`g_pool`] | Graph U-Nets' operator and its inverse |
@@ -78,6 +78,7 @@ pub mod ego_fitness;
 pub mod ego_loss;
 pub mod ego_score;
 pub mod ego_select;
+pub mod ego_unpool;
 pub mod g_pool;
 pub mod gmn;
 pub mod gmn_loss;
@@ -100,8 +101,9 @@ pub use asap::{Asap, AsapConfig, Fitness, NewLoops};
 pub use clusters::Clusters;
 pub use diffpool::{AssignConfig, AssignWidth, DiffPool, DiffPoolConfig, Losses};
 pub use diffpool_det::{DiffPoolDet, DiffPoolDetConfig};
-pub use ego::{Ego, EgoConfig, Formed, HyperLoops, Unpool};
+pub use ego::{Ego, EgoConfig, Formed, HyperLoops};
 pub use ego_score::{Attention, PairScore};
+pub use ego_unpool::Unpool;
 pub use g_pool::{Edges, GPool, GPoolConfig, Scorer};
 pub use gmn::{Gmn, GmnConfig, Kernel, Keys, MemPoolConfig, Memory};
 pub use graclus::{ComplementConfig, Graclus, GraclusConfig};

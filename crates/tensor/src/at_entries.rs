@@ -76,28 +76,15 @@ impl Relation {
     ///
     /// Time O(E F), memory O(E) beside the operands; off the CPU two matrices of entries by features.
     pub fn products(self: &Arc<Self>, a: &Tensor, b: &Tensor) -> Tensor {
-        dots(self, a, b)
+        if !on_host(a) {
+            let (row, col) = (self.row(a.device()), self.col(a.device()));
+            let products = a.index_select(0, &row) * b.index_select(0, &col);
+            return products.sum_dim_intlist([1i64].as_slice(), false, a.kind());
+        }
+        let y = no_grad(|| by_kind!(a.kind(), T => entry_products::<T>(self, a, b)));
+        let saved = Dots { relation: Arc::clone(self), a: a.shallow_clone(), b: b.shallow_clone() };
+        record(&[a, b], y, saved)
     }
-}
-
-/// `⟨a_i, b_j⟩` of each entry `(i, j)`.
-///
-/// # Shapes
-///
-/// `a: [rows, F]`, `b: [cols, F]` → `[E]`.
-///
-/// # Complexity
-///
-/// Time O(E F), memory O(E) beside the operands; off the CPU two matrices of entries by features.
-pub(crate) fn dots(relation: &Arc<Relation>, a: &Tensor, b: &Tensor) -> Tensor {
-    if !on_host(a) {
-        let (row, col) = (relation.row(a.device()), relation.col(a.device()));
-        let products = a.index_select(0, &row) * b.index_select(0, &col);
-        return products.sum_dim_intlist([1i64].as_slice(), false, a.kind());
-    }
-    let y = no_grad(|| by_kind!(a.kind(), T => entry_products::<T>(relation, a, b)));
-    let saved = Dots { relation: Arc::clone(relation), a: a.shallow_clone(), b: b.shallow_clone() };
-    record(&[a, b], y, saved)
 }
 
 struct Dots {
@@ -160,6 +147,6 @@ mod tests {
             let products = a.index_select(0, &r.row(Device::Cpu)) * b.index_select(0, &r.col(Device::Cpu));
             products.sum_dim_intlist([1i64].as_slice(), false, Kind::Double)
         };
-        assert_close(&run(&|a, b| dots(&r, a, b)), &run(&plain), 1e-12);
+        assert_close(&run(&|a, b| r.products(a, b)), &run(&plain), 1e-12);
     }
 }

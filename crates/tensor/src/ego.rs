@@ -9,7 +9,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::adjacency::{Adjacency, Sparse};
 use crate::assignment::{Assignment, Entries};
-use crate::at_entries::{Ends, at_entries, dots};
+use crate::at_entries::{Ends, at_entries};
 use crate::relation::Relation;
 use crate::segment;
 use crate::segments::Segments;
@@ -134,7 +134,7 @@ impl Memberships {
     ///
     /// Time O(pairs · F), memory O(pairs): no row of features is copied on a CPU.
     pub fn similarities(&self, h: &Tensor) -> Tensor {
-        dots(&self.relation, h, h)
+        self.relation.products(h, h)
     }
 
     /// Softmax over the egos of each member.

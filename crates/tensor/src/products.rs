@@ -1,8 +1,7 @@
 //! Matrix products of row-major matrices: one, or many of different sizes side by side.
 //!
-//! The crate `gemm` multiplies, for the vector registers of the machine that it runs on. Of the small products that
-//! graphs are made of it does two to three times as many as LibTorch's BLAS on a processor that this BLAS does not know
-//! (`docs/PERFORMANCE.md`), and it needs no threads.
+//! The crate `gemm` multiplies, for the vector registers of the machine that it runs on. LibTorch's BLAS leaves half of them
+//! unused on the processors of another maker than its own (`docs/PERFORMANCE.md`, technique 14).
 #![allow(unsafe_code)] // one call with pointers into slices
 
 use gemm::Parallelism;

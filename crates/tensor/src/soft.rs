@@ -14,6 +14,7 @@ use crate::grouped::contract;
 use crate::pattern::Pattern;
 use crate::products::{Flip, Output, multiply};
 use crate::segment;
+use crate::sums::dot;
 use crate::view::{Dense, Real, by_kind, filled, on_host};
 
 /// What pooling by a soft assignment and its losses need of it, graph by graph.
@@ -98,8 +99,8 @@ fn traces<T: Real>(pattern: &Pattern, s: &Tensor) -> Tensor {
             let (first, n) = pattern.graphs().span(b);
             let mut sum = 0.0;
             for i in first as usize..(first + n) as usize {
-                let squares: T = s[i * width..][..width].iter().fold(T::real(0.0), |sum, &x| sum + x * x);
-                sum += f64::from(ptr[i + 1] - ptr[i]) * squares.to_f64();
+                let row = &s[i * width..][..width];
+                sum += f64::from(ptr[i + 1] - ptr[i]) * dot(row, row).to_f64();
             }
             *out = T::real(sum);
         }
