@@ -24,13 +24,15 @@ pub(crate) enum Promise {
     Padding,
     /// `batch` among the broken ones.
     Batch,
+    /// [`Invariance::Seeded`]: which of two equals stays may be drawn.
+    Ties,
 }
 
 impl Promise {
     /// The name in [`Invariance::Broken`].
     fn name(self) -> Option<&'static str> {
         match self {
-            Self::Always => None,
+            Self::Always | Self::Ties => None,
             Self::Order => Some("permutation"),
             Self::Padding => Some("padding"),
             Self::Batch => Some("batch"),
@@ -49,7 +51,8 @@ pub(crate) fn check<M: ?Sized>(
     known(broken, &["permutation", "padding", "batch"])?;
     known(&laws.without, &table.iter().map(|law| law.name).collect::<Vec<_>>())?;
     for law in table.iter().filter(|law| !laws.without.contains(&law.name)) {
-        let seeded = law.promise == Promise::Order && invariance == Invariance::Seeded;
+        let by_order = matches!(law.promise, Promise::Order | Promise::Ties);
+        let seeded = by_order && invariance == Invariance::Seeded;
         if law.promise.name().is_some_and(|name| broken.contains(&name)) {
             breaks(law, make, laws)?;
         } else if !seeded {

@@ -230,7 +230,7 @@ impl Asap {
     fn decide(&self, g: &Level, of: &Neighbourhoods, fitness: &Tensor) -> Selection {
         let graphs = g.segments();
         let gate = fitness.sigmoid();
-        let kept = self.config.keep.choose(&gate, &graphs);
+        let kept = self.config.keep.choose(fitness, &gate, &graphs);
         let x = of.x.index_select(0, &kept) * gate.index_select(0, &kept).unsqueeze(1);
         let sizes = graphs.sizes().map(|n| self.config.keep.most(n));
         let s = sparse(&of.adj).neighbourhoods(&of.alpha, &kept, Arc::new(Segments::of_sizes(sizes)));

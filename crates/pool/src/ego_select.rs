@@ -3,8 +3,9 @@
 use std::cmp::Ordering;
 
 use coarsen_tensor::Sparse;
+use coarsen_tensor::top_k::up_to_rounding;
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor};
+use tch::Tensor;
 
 /// What happens where two neighbours are equally fit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,8 +22,8 @@ pub enum Ties {
 impl Ties {
     /// The nodes that no neighbour one step away is fitter than; a node without neighbours is none of them. Loops do not count.
     ///
-    /// The choice is discrete: no gradient passes through it. NaN is fitter than every number. Fitness is compared up to rounding, by
-    /// two thirds of its digits: sums in another order, as in another batch, must not decide between twins.
+    /// The choice is discrete: no gradient passes through it. NaN is fitter than every number. Fitness is compared
+    /// [up to rounding](up_to_rounding): sums in another order, as in another batch, must not decide between twins.
     ///
     /// # Shapes
     ///
@@ -36,10 +37,7 @@ impl Ties {
     ///
     /// When `fitness` has another length than the level.
     pub fn fittest(self, fitness: &Tensor, adj: &Sparse) -> Vec<bool> {
-        let digits = if fitness.kind() == Kind::Double { 36 } else { 18 };
-        let fitness = fitness.detach().to_device(Device::Cpu).to_kind(Kind::Double).contiguous();
-        let fitness = Vec::<f64>::try_from(&fitness).expect("one real number a node");
-        let fitness: Vec<f64> = fitness.into_iter().map(|x| rounded(x, digits)).collect();
+        let fitness = up_to_rounding(fitness);
         let csr = adj.pattern.csr();
         assert_eq!(fitness.len(), csr.rows(), "one number a node");
         let gives_way = |i: usize, j: usize| match fitness[i].total_cmp(&fitness[j]) {
@@ -55,21 +53,13 @@ impl Ties {
     }
 }
 
-/// The nearest number of so many binary digits.
-fn rounded(x: f64, digits: u32) -> f64 {
-    let rest = f64::MANTISSA_DIGITS - 1 - digits;
-    if !x.is_finite() {
-        return x;
-    }
-    f64::from_bits((x.to_bits() + (1 << (rest - 1))) >> rest << rest)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use coarsen_sparse::Csr;
     use coarsen_tensor::{Pattern, Segments};
     use std::sync::Arc;
+    use tch::{Device, Kind};
 
     /// A path 0 — 1 — 2 — 3 and a node 4 with a loop.
     fn path() -> Sparse {
@@ -95,8 +85,8 @@ mod tests {
         assert_eq!(chosen(Ties::LowerIndex, &[1.0, 1.0 + 1e-15, 1.0, 1.0 - 1e-15, 0.0]), [0]);
         assert_eq!(chosen(Ties::All, &[1.0, 1.0 + 1e-15, 1.0, 1.0 - 1e-15, 0.0]), [0, 1, 2, 3]);
         assert_eq!(chosen(Ties::LowerIndex, &[1.0, 1.0 + 1e-9, 0.5, 0.2, 0.0]), [1]);
-        let bits = |x: f64| rounded(x, 18).to_bits();
-        assert_eq!([bits(1.0 + 1e-6), bits(-3.0), bits(0.0)], [1.0, -3.0, 0.0].map(f64::to_bits));
+        let single = Tensor::from_slice(&[1f32, 1.0 + 1e-6, 0.5, 0.2, 0.0]);
+        assert_eq!(Ties::LowerIndex.fittest(&single, &path())[..2], [true, false]);
     }
 
     #[test]

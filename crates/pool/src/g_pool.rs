@@ -96,12 +96,12 @@ impl Config for GPoolConfig {
 
 /// Keeps the best nodes of each graph and joins those at most two steps apart.
 ///
-/// `y = dropout(X) w + b`, `gate = σ(y)`, `idx = top(gate)`, `X' = X[idx] ⊙ gate[idx]`, `B = [(A + I)² ≠ 0][idx, idx]`, and `A'` is `B`,
+/// `y = dropout(X) w + b`, `gate = σ(y)`, `idx = top(y)`, `X' = X[idx] ⊙ gate[idx]`, `B = [(A + I)² ≠ 0][idx, idx]`, and `A'` is `B`,
 /// `B diag(B 1)⁻¹` or `(A + I)²[idx, idx]` without its diagonal, by [`Edges`]. [`lift`](Pool::lift) is gUnpool: the rows go back to
 /// `idx`, the others are zero.
 ///
-/// Of `n` nodes `max(2, ⌊ratio · n⌋)` stay, all where `n < 2`; in the order of their graphs and, within a graph, of falling gate, where
-/// equal gates keep the order of the nodes.
+/// Of `n` nodes `max(2, ⌊ratio · n⌋)` stay, all where `n < 2`; in the order of their graphs and, within a graph, of falling score, where
+/// equal scores keep the order of the nodes.
 ///
 /// Parameters `score.weight` (`[1, F]`, Glorot) and `score.bias` (starts at 0), or `p` (`[F]`, U(±1/√F)).
 ///
@@ -159,7 +159,7 @@ impl Pool for GPool {
 
     fn select(&self, g: &Level, y: &Tensor, _: Ctx) -> Selection {
         let gate = y.sigmoid();
-        let kept = top_k(&gate, &g.segments(), |n| self.most(n));
+        let kept = top_k(y, &g.segments(), |n| self.most(n));
         Assignment::kept(&kept, Some(&gate.index_select(0, &kept)), g).into()
     }
 

@@ -79,16 +79,18 @@ impl Keep {
         }
     }
 
-    /// The nodes that stay: graph by graph, in each by falling score (rising index for [`Keep::MinScore`]), of equal scores the
-    /// lower index first.
+    /// The nodes that stay: graph by graph, in each by falling score `y`, of [equal](top_k()) scores the lower index first; for
+    /// [`Keep::MinScore`] those whose gate is above it, by rising index.
+    ///
+    /// A gate may be the same number for different scores, where it saturates; it is not what nodes are ranked by.
     ///
     /// # Shapes
     ///
-    /// `score: [N]` → `[K]` Int64.
-    pub fn choose(self, score: &Tensor, graphs: &Segments) -> Tensor {
+    /// `y: [N]`, `gate: [N]` → `[K]` Int64.
+    pub fn choose(self, y: &Tensor, gate: &Tensor, graphs: &Segments) -> Tensor {
         match self {
-            Self::MinScore(least) => above(score, graphs, |best| (best - BELOW_BEST).min(least)),
-            Self::Ratio(_) | Self::Count(_) => top_k(score, graphs, |n| self.most(n as u32) as usize),
+            Self::MinScore(least) => above(gate, graphs, |best| (best - BELOW_BEST).min(least)),
+            Self::Ratio(_) | Self::Count(_) => top_k(y, graphs, |n| self.most(n as u32) as usize),
         }
     }
 }

@@ -138,11 +138,7 @@ impl Pool for SagPool {
     fn select(&self, g: &Level, y: &Tensor, _: Ctx) -> Selection {
         let graphs = g.segments();
         let gate = self.keep.gate(y, &graphs);
-        let ranked = match (&self.select, self.keep) {
-            (None, Keep::Ratio(_) | Keep::Count(_)) => y,
-            (Some(_), _) | (None, Keep::MinScore(_)) => &gate,
-        };
-        let kept = self.keep.choose(ranked, &graphs);
+        let kept = self.keep.choose(y, &gate, &graphs);
         Assignment::kept(&kept, Some(&gate.index_select(0, &kept)), g).into()
     }
 

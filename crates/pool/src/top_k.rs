@@ -77,14 +77,14 @@ impl Config for TopKConfig {
 
 /// Keeps the best nodes of each graph, by a learned projection.
 ///
-/// `y = X p / ‖p‖`, `gate = tanh(y)`, `idx = top(gate)`, `X' = X[idx] ⊙ gate[idx]`, `A' = A[idx, idx]`.
+/// `y = X p / ‖p‖`, `gate = tanh(y)`, `idx = top(y)`, `X' = X[idx] ⊙ gate[idx]`, `A' = A[idx, idx]`.
 ///
 /// With [`Reach::Two`] it is `A' = (A + I)²[idx, idx]` without its diagonal, `A` without its loops.
 ///
 /// With [`Keep::MinScore`] the score is `X p` and the gate its softmax over the graph.
 ///
-/// The new nodes are in the order of their graphs and, within a graph, of falling gate (rising index for [`Keep::MinScore`]);
-/// equal gates keep the order of the nodes.
+/// The new nodes are in the order of their graphs and, within a graph, of falling score (rising index for [`Keep::MinScore`]);
+/// equal scores keep the order of the nodes.
 ///
 /// # Complexity
 ///
@@ -122,7 +122,7 @@ impl Pool for TopK {
     fn select(&self, g: &Level, y: &Tensor, _: Ctx) -> Selection {
         let graphs = g.segments();
         let gate = self.keep.gate(y, &graphs);
-        let kept = self.keep.choose(&gate, &graphs);
+        let kept = self.keep.choose(y, &gate, &graphs);
         let weight = gate.index_select(0, &kept) * self.multiplier;
         Assignment::kept(&kept, Some(&weight), g).into()
     }

@@ -55,10 +55,17 @@ pub trait Scalar:
 
     /// Is this not a number?
     fn is_nan(self) -> bool;
+
+    /// The nearest number of 36 binary digits behind the point (`f64`) or 18 (`f32`), about two thirds of all; no negative zero.
+    ///
+    /// What is the same number on paper has other last digits where its sums ran in another order; where a choice hangs on it, it
+    /// should hang on these digits.
+    #[must_use]
+    fn rounded(self) -> Self;
 }
 
 macro_rules! scalar {
-    ($float:ty, $exp:path, $exp_m1:path) => {
+    ($float:ty, $exp:path, $exp_m1:path, $digits:literal) => {
         impl Scalar for $float {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -97,12 +104,21 @@ macro_rules! scalar {
             fn is_nan(self) -> bool {
                 <$float>::is_nan(self)
             }
+
+            #[inline(always)]
+            fn rounded(self) -> Self {
+                const REST: u32 = <$float>::MANTISSA_DIGITS - 1 - $digits;
+                if !self.is_finite() {
+                    return self;
+                }
+                <$float>::from_bits((self.to_bits() + (1 << (REST - 1))) >> REST << REST) + 0.0
+            }
         }
     };
 }
 
-scalar!(f32, exp, exp_m1);
-scalar!(f64, f64::exp, f64::exp_m1);
+scalar!(f32, exp, exp_m1, 18);
+scalar!(f64, f64::exp, f64::exp_m1, 36);
 
 // Added to a small number it leaves the nearest integer in the low bits.
 const ROUND: f32 = 12_582_912.0; // 1.5 · 2^23
@@ -177,6 +193,20 @@ mod tests {
             let unit = f64::from(f32::EPSILON) * want;
             assert!((f64::from(got) - want).abs() <= 2.0 * unit, "exp({x}) = {got}, want {want}");
         }
+    }
+
+    #[test]
+    fn numbers_are_rounded_to_two_thirds_of_their_digits() {
+        assert_eq!(
+            [1.0, 1.0 + 1e-6, -3.0, f32::INFINITY].map(Scalar::rounded),
+            [1.0, 1.0, -3.0, f32::INFINITY]
+        );
+        assert_eq!(
+            [1.0, 1.0 + 1e-12, 1.0 - 1e-12, 0.1 + 0.2].map(Scalar::rounded),
+            [1.0, 1.0, 1.0, 0.3f64.rounded()]
+        );
+        assert!((1.0 + 1e-5f32).rounded() > 1.0 && (1.0 + 1e-10f64).rounded() > 1.0);
+        assert!((-0.0f64).rounded().is_sign_positive() && Scalar::is_nan(f32::NAN.rounded()));
     }
 
     #[test]

@@ -42,6 +42,10 @@ pub(crate) enum Output {
 /// Products of fewer multiply–adds than this are not worth another thread.
 const SMALL: i64 = 200_000;
 
+/// A factor whose columns are read as they lie is copied into blocks of registers first where the other has more columns than six
+/// times this. The blocks of `blocked` have fewer: their factors are in the cache, and a copy costs an eighth of a product.
+const COLUMNS_READ_IN_PLACE: usize = 256;
+
 /// The product of two row-major matrices without gaps between their rows, by one thread: `C = op(A) op(B)`, or `C += op(A) op(B)`.
 ///
 /// # Shapes
@@ -66,6 +70,7 @@ pub(crate) fn multiply<T: Real>(
     let [a_steps, b_steps] = [(flip == Flip::Left, m, k), (flip == Flip::Right, k, n)]
         .map(|(flipped, rows, cols)| if flipped { [rows as isize, 1] } else { [1, cols as isize] });
     let (one, added) = (T::real(1.0), output == Output::AddedTo);
+    gemm::set_lhs_packing_threshold_single_thread(COLUMNS_READ_IN_PLACE);
     // SAFETY: with these steps the three matrices lie within the slices, whose lengths were checked just now; `c` is borrowed
     // exclusively, so it overlaps neither factor.
     unsafe {

@@ -77,6 +77,7 @@ const LAWS: &[Law<dyn Pool>] = &[
     Law { name: "lift_returns_to_the_nodes", promise: Promise::Always, holds: lift_returns_to_the_nodes },
     Law { name: "lift_round_trips", promise: Promise::Always, holds: lift_round_trips },
     Law { name: "invariant", promise: Promise::Order, holds: invariant },
+    Law { name: "ties_go_by_index", promise: Promise::Ties, holds: ties_go_by_index },
     Law { name: "batch_independent", promise: Promise::Batch, holds: shared::batch_independent },
     Law { name: "padding_inert", promise: Promise::Padding, holds: shared::padding_inert },
     Law { name: "layouts_agree", promise: Promise::Always, holds: shared::layouts_agree },
@@ -84,7 +85,7 @@ const LAWS: &[Law<dyn Pool>] = &[
 ];
 
 /// Holds a pooling operator to all laws: `well_formed`, `finite`, `repeatable`, `connect_keeps_symmetry`, `lift_returns_to_the_nodes`,
-/// `lift_round_trips`, `invariant`, `batch_independent`, `padding_inert`, `layouts_agree`, `every_parameter_learns`.
+/// `lift_round_trips`, `invariant`, `ties_go_by_index`, `batch_independent`, `padding_inert`, `layouts_agree`, `every_parameter_learns`.
 ///
 /// What `invariance` says is taken at its word: a seeded operator is not held to `invariant`; of a broken law a counterexample is
 /// looked for, and finding none is an error as well. Features never tie inside a graph; where the scores of two nodes do, `invariant` leaves

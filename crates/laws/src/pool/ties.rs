@@ -14,9 +14,8 @@ use crate::subject::{Built, Make};
 /// [`Invariance::UpToTies`](coarsen_pool::Invariance::UpToTies).
 ///
 /// It is tried on graphs whose nodes are all alike, and asked of operators that score nodes and make each that stays a cluster of its own.
-///
-/// It is no part of [`check`](super::check): operators of the registry rank by a gate, `σ(y)` or `tanh(y)`, which vector code may round
-/// differently for the last numbers of a batch than for the others, so that equal scores have gates that differ by one bit.
+/// An operator that ranks by another number than its score, such as `tanh` of it, may break it: vector code rounds the last numbers of a
+/// batch differently from the others.
 ///
 /// # Errors
 ///

@@ -72,7 +72,7 @@ fn check(case: &Case, kind: Kind, config: &Value, names: &[(&str, &str)]) {
     let graphs: &Segments = &g.level.segments();
     let ratio = case.config["ratio"].as_f64().expect("a ratio");
     let most = |n: usize| (ratio * n as f64).ceil() as usize;
-    let kept = coarsen_tensor::top_k::top_k(&pooled.score.sigmoid(), graphs, most);
+    let kept = coarsen_tensor::top_k::top_k(&pooled.score, graphs, most);
     assert_equal(case, "out.perm", integers(&kept).view(), case.int("out.perm").view());
 
     let mut objective = Objective::default();
