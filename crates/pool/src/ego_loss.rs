@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use coarsen_tensor::{Memberships, Segments, segment};
-use tch::{Tensor, no_grad};
+use coarsen_tensor::{Segments, segment, sharpening};
+use tch::Tensor;
 
 /// Keeps the logarithms of [`reconstruction`] finite, as released.
 const EPS: f64 = 1e-15;
@@ -20,7 +20,7 @@ const EPS: f64 = 1e-15;
 ///
 /// # Complexity
 ///
-/// Time `O(Σ_b n_b m_b F)` for `m_b` egos of `n_b` nodes, memory `O(Σ_b n_b m_b)`: no differences are kept. Of a single large
+/// Time `O(Σ_b n_b m_b F)` for `m_b` egos of `n_b` nodes, memory `O(Σ_b n_b m_b)`, one number a pair. Of a single large
 /// graph that is more than its edges.
 ///
 /// # Paper and code
@@ -29,18 +29,7 @@ const EPS: f64 = 1e-15;
 /// caller gives the egos of the first level and the final `h`, as DEC has it. The released code defines the target and never calls it; its
 /// loss of this name is [`gaussian_kl`].
 pub fn dec_kl(h: &Tensor, egos: &Tensor, graphs: &Arc<Segments>, mu: f64) -> Tensor {
-    let pairs = Memberships::of_all(graphs, egos, (h.kind(), h.device()));
-    let square = h.square().sum_dim_intlist([1i64].as_slice(), false, h.kind());
-    let sum = pairs.of_members(&square) + pairs.of_egos(&square);
-    let distance: Tensor = (sum - pairs.similarities(h) * 2.0).clamp_min(0.0);
-    let q = pairs.softmax_over_egos(&-(distance / mu).log1p());
-    let (p, entropy) = no_grad(|| {
-        let g = pairs.of_egos(&pairs.mean_over_members(&q));
-        let p = pairs.softmax_over_egos(&(q.log() * 2.0 - g.log()));
-        let entropy = p.xlogy(&p).sum(None);
-        (p, entropy)
-    });
-    (entropy - (p * q.log()).sum(None)) / (graphs.rows().max(1) as f64)
+    sharpening(h, egos, graphs, mu) / (graphs.rows().max(1) as f64)
 }
 
 /// `(1/n_b) · (1/n_b) Σ_v −½ Σ_c (1 + s_vc − m_vc² − exp(s_vc))` of each graph, averaged over graphs: the divergence of Gaussians of

@@ -22,6 +22,7 @@
 //! | [`spgemm`] | `A B` of two sparse matrices, with the gradients of both values |
 //! | [`segment`] | sum, mean, max, softmax and a query's attention over contiguous rows, each with its backward; the best rows of each |
 //! | [`attention`] | softmax over a row's edges and the sum it weighs, by heads, in one pass |
+//! | [`sharpen`] | likeness of points to centres, and how far it is from a sharper copy of itself |
 //! | [`mod@concat`] | block-diagonal concatenation |
 //! | [`parallel`] | [`Executor`], [`Serial`], `Rayon` (feature `rayon`) |
 //! | [`scalar`] | [`Scalar`] |
@@ -63,6 +64,7 @@ pub mod rows;
 pub mod scalar;
 pub mod sddmm;
 pub mod segment;
+mod sharpen;
 pub mod spgemm;
 pub mod spmm;
 pub mod spmm_max;
@@ -77,6 +79,7 @@ pub use parallel::{Executor, Serial};
 pub use pattern::Pattern;
 pub use scalar::Scalar;
 pub use sddmm::sddmm;
+pub use sharpen::sharpen;
 pub use spgemm::Product;
 pub use spmm::{
     row_sums, spmm, spmm_act, spmm_beside, spmm_beside_backward, spmm_mean, spmm_mean_backward, spmm_own,

@@ -80,7 +80,7 @@ impl Memberships {
     /// # Panics
     ///
     /// When `egos` do not ascend or one is out of range.
-    pub fn of_all(graphs: &Arc<Segments>, egos: &Tensor, options: (Kind, Device)) -> Self {
+    pub(crate) fn of_all(graphs: &Arc<Segments>, egos: &Tensor, options: (Kind, Device)) -> Self {
         let egos = integers(egos);
         let (mut row_ptr, mut col) = (vec![0u32], Vec::new());
         for ends in graphs.ptr().windows(2) {

@@ -21,6 +21,7 @@
 //! | [`fn@unit_rows`], [`Relation::products`] | rows of length 1; inner products of pairs of rows |
 //! | [`layout`] | [`Layout`] and the door between the two |
 //! | [`segment`], [`segments`], [`grouped`], [`batched`] | reductions and products graph by graph |
+//! | [`fn@sharpening`] | how far nodes are from a sharper copy of their likeness to some |
 //! | [`soft`], [`clusters`] | [`Squares`] of a soft assignment, and what MinCutPool makes of them |
 //! | [`top_k`], [`mod@matching`], [`mod@heavy_edge`], [`kron`], [`fields`] | discrete choices on the host |
 //! | [`mod@collate`] | samples → [`Level`] |
@@ -90,6 +91,7 @@ mod propagate;
 pub mod relation;
 pub mod segment;
 pub mod segments;
+pub mod sharpening;
 pub mod soft;
 mod spgemm;
 mod spmm;
@@ -127,5 +129,6 @@ pub use normalize::Norm;
 pub use pattern::Pattern;
 pub use relation::Relation;
 pub use segments::Segments;
+pub use sharpening::sharpening;
 pub use soft::Squares;
 pub use unit_rows::unit_rows;
