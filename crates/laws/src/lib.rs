@@ -22,6 +22,7 @@
 //! | [`pool::connect_keeps_symmetry`] | pooling | `A = Aᵀ` gives `A' = A'ᵀ` |
 //! | [`pool::lift_returns_to_the_nodes`] | pooling | every node gets a row, a dropped one zeros |
 //! | [`pool::lift_round_trips`] | pooling | lifting is linear, and what was lifted can be read back |
+//! | [`pool::row_sums_as_declared`] | pooling | the weights of a node add up to 1 where that is declared |
 //! | [`pool::ties_go_by_index`] | pooling | of equal scores those of lower index stay |
 //! | [`tight`] | what is declared | an operator that keeps more than it says is told so |
 //! | [`model::tracing_changes_nothing`] | models | traces do not disturb |

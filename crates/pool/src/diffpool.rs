@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tch::{Device, Tensor};
 
 use crate::diffpool_loss::{Scale, entropy, link, pyg_entropy, pyg_link};
-use crate::pool::{Loss, Over, Pool, Scores, Selection};
+use crate::pool::{Loss, Over, Pool, RowSums, Scores, Selection};
 use crate::registry::{Invariance, PoolSpec, fields};
 use crate::stack::{Ending, Join, NormAt, Stack, StackConfig};
 use crate::steps::{Preset, Steps};
@@ -317,6 +317,10 @@ impl Pool for DiffPool {
         let (coarse, losses) = self.connected(g, &s); // eq. 4
         let z = self.embed.forward(g, ctx); // eq. 5
         Selection { z: Some(z), coarse: Some(coarse), losses, ..s.into() }
+    }
+
+    fn row_sums(&self) -> RowSums {
+        RowSums::One
     }
 
     fn coarsened(&self, dims: &Dims) -> Dims {

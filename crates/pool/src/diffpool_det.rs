@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tch::Tensor;
 
 use crate::keep::Keep;
-use crate::pool::{Pool, Scores, Selection};
+use crate::pool::{Pool, RowSums, Scores, Selection};
 use crate::registry::{Invariance, PoolSpec, fields};
 use crate::stack::{Ending, Join, NormAt, Stack, StackConfig};
 use crate::steps::{Preset, Steps};
@@ -138,6 +138,10 @@ impl Pool for DiffPoolDet {
         let Adjacency::Sparse(a) = &g.adj else { unreachable!("`pool` converts at the door") };
         let s = Assignment::clusters(&heavy_edge(a, |n| self.most.most(n)), g);
         Selection { z: Some(self.embed.forward(g, ctx)), ..s.into() }
+    }
+
+    fn row_sums(&self) -> RowSums {
+        RowSums::One
     }
 
     fn coarsened(&self, dims: &Dims) -> Dims {

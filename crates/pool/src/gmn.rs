@@ -8,7 +8,7 @@ use tch::Tensor;
 
 use crate::diffpool::soft_assignment;
 use crate::gmn_loss::{kl, pyg_kl};
-use crate::pool::{Apart, Loss, Moves, Over, Pool, Scores, Selection};
+use crate::pool::{Apart, Loss, Moves, Over, Pool, RowSums, Scores, Selection};
 use crate::registry::{Invariance, PoolSpec};
 use crate::steps::{Preset, Steps};
 
@@ -321,6 +321,10 @@ impl Pool for Gmn {
             Divergence::Pyg => loss(pyg_kl(&s) / (g.graphs().max(1) as f64), 1.0, Over::Graphs),
         };
         Selection { losses, ..s.into() }
+    }
+
+    fn row_sums(&self) -> RowSums {
+        RowSums::One
     }
 
     fn coarsened(&self, dims: &Dims) -> Dims {

@@ -6,7 +6,7 @@ use coarsen_tensor::{Adjacency, Among, Assignment, Layout, Level, matching};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::pool::{PlanSpec, Pool, Scores, Selection};
+use crate::pool::{PlanSpec, Pool, RowSums, Scores, Selection};
 use crate::registry::{Invariance, PoolSpec};
 use crate::steps::Steps;
 
@@ -129,6 +129,10 @@ impl Pool for Graclus {
     }
 
     /// A maximal matching may leave nearly every node alone (a star), so the sizes that are known stay an upper bound.
+    fn row_sums(&self) -> RowSums {
+        RowSums::One
+    }
+
     fn coarsened(&self, dims: &Dims) -> Dims {
         dims.with_edge_features(0)
     }

@@ -5,7 +5,7 @@ use coarsen_tensor::{Adjacency, Assignment, Layout, Level};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::pool::{Pool, Scores, Selection};
+use crate::pool::{Pool, RowSums, Scores, Selection};
 use crate::registry::{Invariance, PoolSpec};
 use crate::steps::Steps;
 
@@ -51,6 +51,10 @@ impl Pool for Identity {
     fn select(&self, g: &Level, _: &Tensor, _: Ctx) -> Selection {
         let own: Vec<u32> = (0..g.segments().rows() as u32).collect();
         Assignment::clusters(&own, g).into()
+    }
+
+    fn row_sums(&self) -> RowSums {
+        RowSums::One
     }
 
     fn coarsened(&self, dims: &Dims) -> Dims {

@@ -111,7 +111,7 @@ pub use identity::{Identity, IdentityConfig};
 pub use keep::Keep;
 pub use kron::{Kron, KronConfig};
 pub use mincut::{CutEdges, MinCut, MinCutConfig};
-pub use pool::{Apart, Loss, Moves, Over, PlanSpec, Pool, Pooled, Scores, Selection};
+pub use pool::{Apart, Loss, Moves, Over, PlanSpec, Pool, Pooled, RowSums, Scores, Selection};
 pub use random::{Control, Controlled};
 pub use registry::{Invariance, Made, POOLS, PoolSpec, depth, fields, find, invariance, pool};
 pub use sagpool::{Form, SagPool, SagPoolConfig};

@@ -10,7 +10,7 @@ use tch::Tensor;
 use crate::clusters::Clusters;
 use crate::diffpool::soft_assignment;
 use crate::mincut_loss::{cut, orthogonality};
-use crate::pool::{Loss, Over, Pool, Scores, Selection};
+use crate::pool::{Loss, Over, Pool, RowSums, Scores, Selection};
 use crate::registry::{Invariance, PoolSpec, fields};
 use crate::steps::{Preset, Steps};
 
@@ -153,6 +153,10 @@ impl Pool for MinCut {
         let losses = vec![loss("cut", cut(&squares)), loss("ortho", orthogonality(&squares))];
         let coarse = Adjacency::Dense(Padded::new(between_clusters(&squares.between), None));
         Selection { coarse: Some(coarse), losses, ..s.into() }
+    }
+
+    fn row_sums(&self) -> RowSums {
+        RowSums::One
     }
 
     fn coarsened(&self, dims: &Dims) -> Dims {

@@ -97,6 +97,16 @@ pub enum Scores {
     Clusters(i64),
 }
 
+/// What the weights of a node in all clusters add up to, its row of `S`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RowSums {
+    /// Anything: nodes are dropped, shared out in several networks, or weighed by a gate.
+    #[default]
+    Any,
+    /// 1: every node is in a cluster, or divided among some.
+    One,
+}
+
 /// An auxiliary loss that trains in epochs of its own, in place of the task; see [`Pool::apart`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Apart {
@@ -162,6 +172,11 @@ pub trait Pool: Debug + Send {
 
     /// What is decided from the score.
     fn select(&self, g: &Level, score: &Tensor, ctx: Ctx) -> Selection;
+
+    /// The scale of `S`.
+    fn row_sums(&self) -> RowSums {
+        RowSums::Any
+    }
 
     /// What a module behind this operator must know of its input, given what was known of this operator's own.
     ///

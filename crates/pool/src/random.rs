@@ -11,7 +11,7 @@ use coarsen_tensor::{Adjacency, Layout, Level};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::pool::{PlanSpec, Pool, Scores, Selection};
+use crate::pool::{PlanSpec, Pool, RowSums, Scores, Selection};
 use crate::registry::Invariance;
 
 /// What the score is replaced with: the value of `control` in a configuration.
@@ -129,6 +129,10 @@ impl Pool for Controlled {
 
     fn select(&self, g: &Level, score: &Tensor, ctx: Ctx) -> Selection {
         Selection { losses: Vec::new(), ..self.inner.select(g, score, ctx) }
+    }
+
+    fn row_sums(&self) -> RowSums {
+        self.inner.row_sums()
     }
 
     fn coarsened(&self, dims: &Dims) -> Dims {

@@ -9,7 +9,7 @@ use tch::Tensor;
 
 use crate::clusters::Clusters;
 use crate::diffpool::soft_assignment;
-use crate::pool::{Pool, Scores, Selection};
+use crate::pool::{Pool, RowSums, Scores, Selection};
 use crate::registry::{Invariance, PoolSpec, fields};
 use crate::stack::{Ending, Join, NormAt, Stack, StackConfig};
 use crate::steps::Steps;
@@ -179,6 +179,10 @@ impl Pool for StructPool {
 
     fn select(&self, g: &Level, unary: &Tensor, _: Ctx) -> Selection {
         soft_assignment(g, &mean_field(g, unary, self.iterations)).into()
+    }
+
+    fn row_sums(&self) -> RowSums {
+        RowSums::One
     }
 
     fn coarsened(&self, dims: &Dims) -> Dims {

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use coarsen_sparse::Act;
 use tch::{Device, Kind, Tensor};
 
-use crate::affine::affine;
 use crate::batched;
 use crate::epilogue::composed;
 use crate::layout::{Layout, pad_rows, stack_edges, stack_rows};
 use crate::pattern::Pattern;
-use crate::propagate::{Edges, spmm_act, spmm_beside, spmm_own};
+use crate::propagate::{Edges, spmm_act, spmm_own};
 use crate::spmm::{Side, spmm};
 use crate::spmm_max::spmm_max;
 
@@ -95,7 +94,7 @@ impl Sparse {
             .map_or_else(|| Tensor::ones([self.pattern.edges()], self.options), Tensor::shallow_clone)
     }
 
-    fn edges(&self) -> Edges<'_> {
+    pub(crate) fn edges(&self) -> Edges<'_> {
         Edges { relation: self.pattern.relation(), weight: self.weight.as_ref() }
     }
 
@@ -259,28 +258,6 @@ impl Adjacency {
         match self {
             Self::Sparse(s) => spmm_own(s.edges(), own, x),
             Self::Dense(p) => x * own + p.matmul(x),
-        }
-    }
-
-    /// `act(A x Wᵀ + x Vᵀ + b)`: what a node receives and what it has, each with weights of its own.
-    ///
-    /// # Shapes
-    ///
-    /// `x: […, F]`, `neighbour` (`W`) and `root` (`V`): `[out, F]`, `bias: [out]` → `[…, out]`.
-    pub fn affine(
-        &self,
-        x: &Tensor,
-        neighbour: &Tensor,
-        root: &Tensor,
-        bias: Option<&Tensor>,
-        act: Act,
-    ) -> Tensor {
-        match self {
-            Self::Sparse(s) => {
-                let both = Tensor::cat(&[neighbour, root], 1);
-                affine(&[(&spmm_beside(s.edges(), x), &both)], bias, act)
-            }
-            Self::Dense(p) => affine(&[(&p.matmul(x), neighbour), (x, root)], bias, act),
         }
     }
 

@@ -5,10 +5,16 @@ use std::ffi::CStr;
 use coarsen_sparse::Act;
 use tch::{Device, Tensor, no_grad};
 
+use crate::adjacency::Adjacency;
 use crate::autograd::{Function, record};
 use crate::blocked::{self, Gradients, Term};
 use crate::epilogue::composed;
+use crate::propagate::spmm_beside;
 use crate::view::{Dense, Real, by_kind, filled, fresh, on_host};
+
+/// So many times as wide as its output an input is at least, when its weights come before the edges: one more pass over the output
+/// costs less than edges over the input.
+const WIDER: i64 = 2;
 
 /// `act(Σ_t x_t W_tᵀ + b)`: an affine map, or the sum of several of different inputs.
 ///
@@ -46,6 +52,38 @@ pub fn affine(terms: &[(&Tensor, &Tensor)], bias: Option<&Tensor>, act: Act) -> 
     };
     let y = record(&inputs, y, saved);
     if leading.len() == 1 { y } else { y.view([leading, &[outputs]].concat().as_slice()) }
+}
+
+impl Adjacency {
+    /// `act(A x Wᵀ + x Vᵀ + b)`: what a node receives and what it has, each with weights of its own.
+    ///
+    /// Where `W` makes rows half as wide or less, it comes before `A`.
+    ///
+    /// # Shapes
+    ///
+    /// `x: […, F]`, `neighbour` (`W`) and `root` (`V`): `[out, F]`, `bias: [out]` → `[…, out]`.
+    pub fn affine(
+        &self,
+        x: &Tensor,
+        neighbour: &Tensor,
+        root: &Tensor,
+        bias: Option<&Tensor>,
+        act: Act,
+    ) -> Tensor {
+        let (outputs, inputs) = (neighbour.size()[0], neighbour.size()[1]);
+        match self {
+            _ if inputs >= WIDER * outputs => {
+                let [own, sent] =
+                    [(root, bias), (neighbour, None)].map(|(w, b)| affine(&[(x, w)], b, Act::Identity));
+                composed(self.matmul(&sent) + own, None, act)
+            }
+            Self::Sparse(s) => {
+                let both = Tensor::cat(&[neighbour, root], 1);
+                affine(&[(&spmm_beside(s.edges(), x), &both)], bias, act)
+            }
+            Self::Dense(_) => affine(&[(&self.matmul(x), neighbour), (x, root)], bias, act),
+        }
+    }
 }
 
 fn forward<T: Real>(x: &[Tensor], terms: &[(&Tensor, &Tensor)], bias: Option<&Tensor>, act: Act) -> Tensor {
@@ -124,7 +162,15 @@ impl Function for Affine {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use coarsen_sparse::Csr;
+    use tch::Kind;
+
     use super::*;
+    use crate::adjacency::{Padded, Sparse};
+    use crate::pattern::Pattern;
+    use crate::segments::Segments;
     use crate::testing::{assert_close, ramp};
 
     #[test]
@@ -146,6 +192,32 @@ mod tests {
                 };
                 assert_close(&ours, &run(&|x, w, b| composed(two(x, w), Some(b), act)), 1e-12);
             }
+        }
+    }
+
+    /// A path of three nodes, sparse and as a square, with weights that widen rows and with ones that make them narrow.
+    #[test]
+    fn what_is_received_and_what_is_there_in_either_order() {
+        let csr = Csr::from_edges(3, 3, [(0, 1), (1, 0), (1, 2), (2, 1)]).expect("a path");
+        let pattern = Pattern::new(csr, Arc::new(Segments::new(vec![0, 3])));
+        let sparse = Adjacency::Sparse(Sparse::new(Arc::new(pattern), None, (Kind::Double, Device::Cpu)));
+        let a = Tensor::from_slice2(&[[0f64, 1., 0.], [1., 0., 1.], [0., 1., 0.]]);
+        let dense = Adjacency::Dense(Padded::new(a.unsqueeze(0), None));
+        for (inputs, outputs) in [(4, 2), (4, 3)] {
+            let run = |f: &dyn Fn(&Tensor, [&Tensor; 3]) -> Tensor| {
+                let (x, w, v) =
+                    (ramp(&[3, inputs], 0.7), ramp(&[outputs, inputs], 0.3), ramp(&[outputs, inputs], 1.3));
+                let b = ramp(&[outputs], 1.9);
+                let y = f(&x, [&w, &v, &b]);
+                (&y * ramp(&y.size(), 1.1).detach()).sum(None).backward();
+                [y.detach(), x.grad(), w.grad(), v.grad(), b.grad()]
+            };
+            let want =
+                run(&|x, [w, v, b]| (a.matmul(x).linear(w, Some(b)) + x.linear(v, None::<&Tensor>)).relu());
+            assert_close(&run(&|x, [w, v, b]| sparse.affine(x, w, v, Some(b), Act::Relu)), &want, 1e-12);
+            let padded =
+                run(&|x, [w, v, b]| dense.affine(&x.unsqueeze(0), w, v, Some(b), Act::Relu).squeeze_dim(0));
+            assert_close(&padded, &want, 1e-12);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Laws of [`Pool`].
 
 mod lift;
+mod row_sums;
 mod shape;
 mod ties;
 
@@ -20,6 +21,7 @@ use crate::shared;
 use crate::subject::{Built, Make, Subject, padding, rows};
 
 pub use lift::{lift_returns_to_the_nodes, lift_round_trips};
+pub use row_sums::row_sums_as_declared;
 pub use ties::ties_go_by_index;
 
 impl Subject for dyn Pool {
@@ -73,6 +75,7 @@ const LAWS: &[Law<dyn Pool>] = &[
     Law { name: "well_formed", promise: Promise::Always, holds: shared::well_formed },
     Law { name: "finite", promise: Promise::Always, holds: shared::finite },
     Law { name: "repeatable", promise: Promise::Always, holds: shared::repeatable },
+    Law { name: "row_sums_as_declared", promise: Promise::Always, holds: row_sums_as_declared },
     Law { name: "connect_keeps_symmetry", promise: Promise::Always, holds: connect_keeps_symmetry },
     Law { name: "lift_returns_to_the_nodes", promise: Promise::Always, holds: lift_returns_to_the_nodes },
     Law { name: "lift_round_trips", promise: Promise::Always, holds: lift_round_trips },
@@ -84,7 +87,7 @@ const LAWS: &[Law<dyn Pool>] = &[
     Law { name: "every_parameter_learns", promise: Promise::Always, holds: shared::every_parameter_learns },
 ];
 
-/// Holds a pooling operator to all laws: `well_formed`, `finite`, `repeatable`, `connect_keeps_symmetry`, `lift_returns_to_the_nodes`,
+/// Holds a pooling operator to all laws: `well_formed`, `finite`, `repeatable`, `row_sums_as_declared`, `connect_keeps_symmetry`, `lift_returns_to_the_nodes`,
 /// `lift_round_trips`, `invariant`, `ties_go_by_index`, `batch_independent`, `padding_inert`, `layouts_agree`, `every_parameter_learns`.
 ///
 /// What `invariance` says is taken at its word: a seeded operator is not held to `invariant`; of a broken law a counterexample is

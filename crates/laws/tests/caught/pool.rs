@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use coarsen_laws::{Broken, pool};
 use coarsen_nn::{Ctx, Dims, Params};
-use coarsen_pool::{Invariance, Loss, Over, Pool, Scores, Selection};
+use coarsen_pool::{Invariance, Loss, Over, Pool, RowSums, Scores, Selection};
 use coarsen_tensor::{Adjacency, Assignment, Layout, Level, Padded, segment};
 use serde_json::{Value, json};
 use tch::Tensor;
@@ -29,6 +29,8 @@ enum Fault {
     LiftsToNeighbours,
     LiftsSquares,
     KeepsPadding,
+    WrongAxis,
+    ClaimsUnitRows,
 }
 
 #[derive(Debug)]
@@ -73,10 +75,15 @@ impl Pool for Spoilt {
                 let value = segment::sum(&g.x, &graphs).sum(None);
                 selection.losses.push(Loss::new("total", value, Over::Graphs, g));
             }
+            Fault::WrongAxis => selection.s = Assignment::soft(g.mask_rows(score.softmax(-2, None)), g),
             Fault::KeepsPadding => selection.s = Assignment::soft(score.softmax(-1, None), g),
             _ => {}
         }
         selection
+    }
+
+    fn row_sums(&self) -> RowSums {
+        if self.fault == Fault::ClaimsUnitRows { RowSums::One } else { self.inner.row_sums() }
     }
 
     fn coarsened(&self, dims: &Dims) -> Dims {
@@ -184,6 +191,12 @@ fn edges_lifts_and_idle_parameters_are_seen() {
     caught(check(&top_k(), Fault::LiftsToNeighbours), "lift_round_trips");
     caught(check(&diffpool(), Fault::LiftsSquares), "lift_round_trips");
     caught(check(&top_k(), Fault::IdleParameter), "every_parameter_learns");
+}
+
+#[test]
+fn the_scale_of_an_assignment_is_seen() {
+    caught(check(&diffpool(), Fault::WrongAxis), "row_sums_as_declared");
+    caught(check(&top_k(), Fault::ClaimsUnitRows), "row_sums_as_declared");
 }
 
 /// Each node its own cluster, in falling order: the same graph, its nodes renumbered.
