@@ -1,6 +1,7 @@
 //! The squares of a soft assignment: `Sᵀ A S`, `Sᵀ S` and `tr(Sᵀ D S)`, which share their way back to `S`.
 
 use std::ffi::CStr;
+use std::ops::Range;
 use std::sync::Arc;
 
 use tch::{Kind, Tensor, no_grad};
@@ -159,9 +160,27 @@ impl Shared {
     }
 }
 
+/// Side of the squares in which a matrix is turned: two of them fit into the first level of cache.
+const TILE: usize = 32;
+
+/// `X + Xᵀ` of a `k × k` matrix.
 fn with_its_transpose<T: Real>(x: &[T], k: usize) -> Vec<T> {
-    let rows = x.chunks_exact(k.max(1)).enumerate();
-    rows.flat_map(|(i, row)| row.iter().zip(x[i..].iter().step_by(k.max(1))).map(|(&x, &y)| x + y)).collect()
+    let mut sum = x.to_vec();
+    for (rows, columns) in tiles(k) {
+        for i in rows {
+            let out = &mut sum[i * k..][columns.clone()];
+            for (out, j) in out.iter_mut().zip(columns.clone()) {
+                *out += x[j * k + i];
+            }
+        }
+    }
+    sum
+}
+
+/// The rows and the columns of squares that cover a `k × k` matrix.
+fn tiles(k: usize) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
+    let strips = move || (0..k).step_by(TILE).map(move |from| from..k.min(from + TILE));
+    strips().flat_map(move |rows| strips().map(move |columns| (rows.clone(), columns)))
 }
 
 impl Function for Shared {
@@ -214,6 +233,14 @@ mod tests {
         for wanted in [[true; 3], [true, false, false], [false, true, false], [false, false, true]] {
             assert_close(&run(&unit, wanted), &run(&weighted, wanted), 1e-12);
         }
+    }
+
+    #[test]
+    fn a_matrix_larger_than_a_tile_and_its_transpose() {
+        let k = TILE + 3;
+        let x: Vec<f64> = (0..k * k).map(|at| (at * at % 101) as f64).collect();
+        let sum = with_its_transpose(&x, k);
+        assert!((0..k * k).all(|at| sum[at] == x[at] + x[at % k * k + at / k]));
     }
 
     #[test]
