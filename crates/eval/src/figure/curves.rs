@@ -123,8 +123,10 @@ fn draw(to: &mut String, title: &str, axes: &Axes, series: &[Series]) -> fmt::Re
         let base = TOP + LINE * (place as f64 + 0.7);
         writeln!(to, "<path d=\"M{RIGHT} {:.1}h22\" {stroke}/>", base - 4.0)?;
         if let Some((across, up)) = one.marked {
-            mark(to, (x.at(across), y.at(up)), colour)?;
-            mark(to, (RIGHT + 11.0, base - 4.0), colour)?;
+            let mark = mark(one.stroke, colour);
+            for (x, y) in [(x.at(across), y.at(up)), (RIGHT + 11.0, base - 4.0)] {
+                writeln!(to, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4.5\" {mark}/>")?;
+            }
         }
         writeln!(
             to,
@@ -136,8 +138,12 @@ fn draw(to: &mut String, title: &str, axes: &Axes, series: &[Series]) -> fmt::Re
     Ok(())
 }
 
-fn mark(to: &mut String, (x, y): (f64, f64), colour: &str) -> fmt::Result {
-    writeln!(to, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4.5\" fill=\"{colour}\" stroke=\"#fff\"/>")
+/// Filled on a whole line, hollow on a broken one.
+fn mark(stroke: Stroke, colour: &str) -> String {
+    match stroke {
+        Stroke::Solid => format!("fill=\"{colour}\" stroke=\"#fff\""),
+        Stroke::Dashed => format!("fill=\"#fff\" stroke=\"{colour}\" stroke-width=\"1.6\""),
+    }
 }
 
 #[cfg(test)]
@@ -165,5 +171,8 @@ mod tests {
         let figure = svg("coverage", &axes(), &[series(Some((0.5, 0.5)), Stroke::Solid)]);
         assert_eq!(figure.matches("<circle").count(), 2);
         assert!(figure.contains("cx=\"235.0\" cy=\"195.0\""), "{figure}");
+        assert!(!figure.contains("fill=\"#fff\" stroke"), "{figure}");
+        let hollow = svg("coverage", &axes(), &[series(Some((0.5, 0.5)), Stroke::Dashed)]);
+        assert_eq!(hollow.matches("fill=\"#fff\" stroke").count(), 2, "{hollow}");
     }
 }

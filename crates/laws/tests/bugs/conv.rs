@@ -44,7 +44,7 @@ fn normalised(g: &Level, root: &Tensor) -> Tensor {
     &root * g.adj.matmul(&(&root * &g.x))
 }
 
-/// mlx-graphs, pull request 18: `D^{-1/2}` of a node without edges is infinite.
+/// mlx-graphs/mlx-graphs, pull request 18: `D^{-1/2}` of a node without edges is infinite.
 #[test]
 fn a_degree_of_zero_is_divided_by() {
     let shipped = |g: &Level| normalised(g, &g.adj.degree().pow_tensor_scalar(-0.5));
@@ -52,13 +52,13 @@ fn a_degree_of_zero_is_divided_by() {
     bites("finite", finite, &layer(shipped), &layer(mended));
 }
 
-/// deepchem, issue 5086: `F.dropout` without `training=self.training` drops in evaluation, too.
+/// deepchem/deepchem, issue 5086: `F.dropout` without `training=self.training` drops in evaluation, too.
 #[test]
 fn dropout_runs_in_evaluation() {
     bites("repeatable", repeatable, &layer(|g| g.x.dropout(0.5, true)), &layer(|g| g.x.dropout(0.5, false)));
 }
 
-/// `nn.ReLU(inplace=True)` in front of a residual connection (the PyTorch documentation of in-place operations): the input is another afterwards.
+/// `nn.ReLU(inplace=True)` in front of a residual connection: the input is another afterwards.
 #[test]
 fn the_input_is_written_to() {
     let shipped = |g: &Level| no_grad(|| g.x.detach().relu_()) + &g.x;
@@ -69,7 +69,7 @@ fn attended(g: &Level, logits: &Tensor) -> Tensor {
     logits.softmax(-1, None).matmul(&g.x)
 }
 
-/// graphormer-pyg, issue 14: attention between nodes of different graphs of the batch.
+/// leffff/graphormer-pyg, issue 14: attention between nodes of different graphs of the batch.
 #[test]
 fn attention_crosses_graphs() {
     let mended = |g: &Level| {
@@ -99,7 +99,7 @@ fn over_neighbours(g: &Level, score: &Tensor) -> Tensor {
     exp / sum.index_select(0, &target)
 }
 
-/// FluxML/GeometricFlux.jl, issue 130: the softmax of attention runs over all edges, not over those of a node.
+/// alibaba/graph-learn, pull request 26: the softmax of attention runs over all edges of the batch, not over those of a node.
 #[test]
 fn the_softmax_runs_over_all_edges() {
     let shipped = |g: &Level| edge_attention(g, |_, score| score.softmax(0, None));
@@ -139,7 +139,7 @@ fn batch_norm_runs_over_slots() {
     bites("batch_independent", batch_independent, &layer(shipped), &layer(mended));
 }
 
-/// pyg-team/pytorch_geometric, issue 715: a norm of graphs that is not told which node is of which graph.
+/// pyg-team/pytorch_geometric, discussion of pull request 2164: a norm of graphs that is not told which node is of which graph.
 #[test]
 fn the_mean_is_that_of_the_batch() {
     let shipped =

@@ -64,7 +64,7 @@ fn residual(g: &Level, s: &Tensor) -> Tensor {
     sum(&(squares(g) - s.matmul(&s.transpose(1, 2))).square(), &[1, 2])
 }
 
-/// pyg-team/pytorch_geometric, issue 237: the link loss is divided by the entries of the padded batch.
+/// pyg-team/pytorch_geometric, `dense_diff_pool` (its issue 237 asks why): the link loss is divided by the entries of the padded batch.
 #[test]
 fn the_link_loss_counts_padding() {
     let shipped = |g: &Level| {

@@ -83,7 +83,7 @@ fn best(g: &Level) -> Selection {
     Assignment::kept(&top_k(&first(g), &g.segments(), half), None, g).into()
 }
 
-/// pyg-team/pytorch_geometric, issue 258 (why a batch vector is asked for): without it the best nodes are those of the batch.
+/// HongyangGao/Graph-U-Nets, issue 28: without a batch vector the best nodes are those of the batch.
 #[test]
 fn the_best_are_those_of_the_batch() {
     let shipped = |g: &Level| {
@@ -173,7 +173,7 @@ fn a_matching_goes_by_position() {
     bites("invariant", pool::invariant, &shipped, &mended);
 }
 
-/// Gao and Ji 2019, section 3.3, keep the indices for this: rows put back from the top, and not where they came from.
+/// Gao and Ji 2019 keep the indices for this: rows put back from the top, and not where they came from.
 #[test]
 fn what_is_lifted_goes_to_the_top() {
     let shipped = |x: &Tensor, sel: &Selection| {
@@ -239,14 +239,14 @@ fn the_root_of_a_coarser_degree_has_no_gradient() {
     bites("finite", coarsen_laws::finite, &shipped, &mended);
 }
 
-/// RexYing/diffpool, issue 27, and catalyst-team/catalyst, pull request 285: the softmax runs over the nodes, padding among them.
+/// The axis that RexYing/diffpool, issue 27, asks about (its release takes the right one): the softmax runs over the nodes, padding among them.
 #[test]
 fn the_softmax_runs_over_nodes() {
     let shipped = |g: &Level| Assignment::soft(g.mask_rows(g.x.softmax(-2, None)), g).into();
     bites("padding_inert", padding_inert, &operator(Plain::dense(shipped)), &operator(Plain::dense(soft)));
 }
 
-/// pyg-team/pytorch_geometric, issue 881: without a mask behind the softmax a padded row is in every cluster.
+/// What pyg-team/pytorch_geometric, issue 881, asks about: without a mask behind the softmax a padded row is in every cluster.
 #[test]
 fn padded_rows_are_in_clusters() {
     let shipped = |g: &Level| Assignment::soft(g.x.softmax(-1, None), g).into();

@@ -45,7 +45,7 @@ fn attention_runs_over_the_batch() {
     bites("batch_independent", batch_independent, &reading(shipped), &reading(mended));
 }
 
-/// pyg-team/pytorch_geometric, issue 881: what happens when the mask is left out; the mean is then one of slots.
+/// What pyg-team/pytorch_geometric, issue 881, asks about: the mask is left out, and the mean is one of slots.
 #[test]
 fn the_mean_counts_padding() {
     let shipped = |g: &Level| total(g, &g.x) / rows(&g.x);
