@@ -97,7 +97,7 @@ fn row<T: Scalar>(t: &mut [T], scale: T, per_received: &[T]) -> f64 {
     });
     for (t, &per_received) in t.iter_mut().zip(per_received) {
         let q = *t * scale;
-        *t = *t * (q * (q * per_received * per_total) - q);
+        *t *= q * (q * per_received * per_total) - q;
     }
     divergence.to_f64()
 }
