@@ -44,7 +44,7 @@ pub enum Form {
     /// Nothing: nodes are ranked by the score itself.
     #[default]
     Official,
-    /// The sign of one more parameter, `select`, then the gate: nodes are ranked by `tanh(± score)`.
+    /// The sign of one more parameter, `select`, then the gate: nodes are ranked by `± score`.
     Pyg,
 }
 

@@ -43,7 +43,7 @@ pub(crate) enum Output {
 const SMALL: i64 = 200_000;
 
 /// A factor whose columns are read as they lie is copied into blocks of registers first where the other has more columns than six
-/// times this. The blocks of `blocked` have fewer: their factors are in the cache, and a copy costs an eighth of a product.
+/// times this. The blocks of `blocked` have fewer: their factors are in the cache already.
 const COLUMNS_READ_IN_PLACE: usize = 256;
 
 /// The product of two row-major matrices without gaps between their rows, by one thread: `C = op(A) op(B)`, or `C += op(A) op(B)`.
