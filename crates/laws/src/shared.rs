@@ -105,8 +105,7 @@ pub(crate) fn ties<M: Subject + ?Sized>(make: &Make<M>, laws: &Laws) -> Result<u
 
 /// A batch gives what each of its graphs gives alone, to [`Laws::tolerance`]: in evaluation, since batch norm mixes the graphs of a
 /// training batch. Losses gather as their [`Over`](coarsen_pool::Over) says; one over the batch as a whole should be a mean over
-/// graphs, and an operator with another must say that it breaks this law. Where it does not hold and nodes have equal scores, between
-/// which the last digits may have chosen, it is asked of the other graphs.
+/// graphs, and an operator with another must say that it breaks this law.
 ///
 /// # Errors
 ///
@@ -114,28 +113,19 @@ pub(crate) fn ties<M: Subject + ?Sized>(make: &Make<M>, laws: &Laws) -> Result<u
 pub fn batch_independent<M: Subject + ?Sized>(make: &Make<M>, laws: &Laws) -> Result<(), Broken> {
     laws.hold("batch_independent", M::DIRECTION, |case| {
         let built = Built::new(make, &case.dims(), case.seed);
-        let case = Case { ctx: Ctx { train: false, ..case.ctx }, ..case.clone() };
-        same_alone(&built, &case, laws).or_else(|how| match untied(&built, &case) {
-            None => Ok(()),
-            Some(rest) if rest.graphs.len() < case.graphs.len() => same_alone(&built, &rest, laws),
-            Some(_) => Err(how),
-        })
+        let ctx = Ctx { train: false, ..case.ctx };
+        let whole = built.see(&case.level(), ctx);
+        let mut first = 0;
+        let mut alone = Vec::with_capacity(case.graphs.len());
+        for (b, n) in case.sizes().into_iter().enumerate() {
+            let own = built.see(&case.alone(b), ctx);
+            let end = first + i64::from(n);
+            whole.of_graph(b, first..end).agrees(&own, laws).map_err(|how| format!("graph {b}: {how}"))?;
+            first = end;
+            alone.push(own);
+        }
+        whole.losses_gather(&alone, laws.tolerance)
     })
-}
-
-/// The batch gives what each of its graphs gives alone.
-fn same_alone<M: Subject + ?Sized>(built: &Built<M>, case: &Case, laws: &Laws) -> Result<(), String> {
-    let whole = built.see(&case.level(), case.ctx);
-    let mut first = 0;
-    let mut alone = Vec::with_capacity(case.graphs.len());
-    for (b, n) in case.sizes().into_iter().enumerate() {
-        let own = built.see(&case.alone(b), case.ctx);
-        let end = first + i64::from(n);
-        whole.of_graph(b, first..end).agrees(&own, laws).map_err(|how| format!("graph {b}: {how}"))?;
-        first = end;
-        alone.push(own);
-    }
-    whole.losses_gather(&alone, laws.tolerance)
 }
 
 /// One to three more padded slots change nothing, and padded rows come out as 0: values and losses to [`Laws::tolerance`], gradients

@@ -98,10 +98,9 @@ pub enum Scores {
 }
 
 /// What the weights of a node in all clusters add up to, its row of `S`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowSums {
     /// Anything: nodes are dropped, shared out in several networks, or weighed by a gate.
-    #[default]
     Any,
     /// 1: every node is in a cluster, or divided among some.
     One,

@@ -23,6 +23,7 @@
 //! | [`segment`] | sum, mean, max, softmax and a query's attention over contiguous rows, each with its backward; the best rows of each |
 //! | [`attention`] | softmax over a row's edges and the sum it weighs, by heads, in one pass |
 //! | [`sharpen`] | likeness of points to centres, and how far it is from a sharper copy of itself |
+//! | [`sums`] | sums and inner products of slices, in an order that depends on no machine |
 //! | [`mod@concat`] | block-diagonal concatenation |
 //! | [`parallel`] | [`Executor`], [`Serial`], `Rayon` (feature `rayon`) |
 //! | [`scalar`] | [`Scalar`] |
@@ -68,6 +69,7 @@ mod sharpen;
 pub mod spgemm;
 pub mod spmm;
 pub mod spmm_max;
+pub mod sums;
 
 pub use act::Act;
 pub use concat::{Block, Offset, block_diagonal};

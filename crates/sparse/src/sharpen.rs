@@ -4,6 +4,7 @@ use pulp::{Simd, WithSimd};
 
 use crate::lanes::dispatch;
 use crate::scalar::Scalar;
+use crate::sums::{by_lanes, sum};
 
 /// `Σ_j Σ_i p_ji ln(p_ji / q_ji)` of `n` points and `m` centres; `t` is left with `t_ji (p_ji − q_ji)`: `μ` times the gradient of the
 /// squared distances `d_ji`, where `p` is a target without one.
@@ -48,9 +49,6 @@ struct Task<'a, T> {
     mu: T,
 }
 
-/// Partial sums of a row, kept side by side.
-const LANES: usize = 16;
-
 impl<T: Scalar> WithSimd for Task<'_, T> {
     type Output = f64;
 
@@ -69,7 +67,7 @@ impl<T: Scalar> WithSimd for Task<'_, T> {
                     let distance = if distance < T::ZERO { T::ZERO } else { distance };
                     *t = T::ONE / (T::ONE + distance * per_mu);
                 }
-                let scale = T::ONE / sum(t, t, |t, _| t);
+                let scale = T::ONE / sum(t);
                 for (received, &t) in received.iter_mut().zip(&*t) {
                     *received += t * scale;
                 }
@@ -85,12 +83,12 @@ impl<T: Scalar> WithSimd for Task<'_, T> {
 /// The divergence of one point, whose `t` become what [`sharpen`] leaves.
 #[inline(always)]
 fn row<T: Scalar>(t: &mut [T], scale: T, per_received: &[T]) -> f64 {
-    let total = sum(t, per_received, |t, per_received| {
+    let total = by_lanes(t, per_received, |t, per_received| {
         let q = t * scale;
         q * q * per_received
     });
     let per_total = T::ONE / total;
-    let divergence = sum(t, per_received, |t, per_received| {
+    let divergence = by_lanes(t, per_received, |t, per_received| {
         let q = t * scale;
         let ratio = q * per_received * per_total;
         q * ratio * ratio.ln_positive()
@@ -100,22 +98,6 @@ fn row<T: Scalar>(t: &mut [T], scale: T, per_received: &[T]) -> f64 {
         *t *= q * (q * per_received * per_total) - q;
     }
     divergence.to_f64()
-}
-
-/// `Σ term(x_k, y_k)`, in an order that depends on the length alone.
-#[inline(always)]
-fn sum<T: Scalar>(x: &[T], y: &[T], term: impl Fn(T, T) -> T) -> T {
-    let mut lanes = [T::ZERO; LANES];
-    let ((x, x_rest), (y, y_rest)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
-    for (x, y) in x.iter().zip(y) {
-        for ((lane, &x), &y) in lanes.iter_mut().zip(x).zip(y) {
-            *lane += term(x, y);
-        }
-    }
-    for ((lane, &x), &y) in lanes.iter_mut().zip(x_rest).zip(y_rest) {
-        *lane += term(x, y);
-    }
-    lanes.into_iter().fold(T::ZERO, |sum, lane| sum + lane)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 
 use coarsen_sparse::{Act, Serial, rows};
 
-use crate::executor::side_by_side;
+use crate::executor::{cut, side_by_side};
 use crate::products::{Flip, Output, multiply};
 use crate::view::Real;
 
@@ -94,7 +94,7 @@ pub(crate) fn backward<T: Real>(
         let rows = b * size..n.min((b + 1) * size);
         let grad = &grad[rows.start * outputs..rows.end * outputs];
         let y = y.map(|y| &y[rows.start * outputs..rows.end * outputs]);
-        let mut places = cut(share, &parts);
+        let mut places = cut(share, parts.iter().copied());
         let of_bias = places.pop().filter(|place| !place.is_empty());
         let mut gated = Vec::new();
         let before = gate(outputs, act, y, grad, &mut gated, of_bias);
@@ -122,7 +122,7 @@ pub(crate) fn backward<T: Real>(
         out.fill(T::real(0.0));
     }
     for share in shares.chunks_exact_mut(share) {
-        for (out, part) in outs.iter_mut().zip(cut(share, &parts)) {
+        for (out, part) in outs.iter_mut().zip(cut(share, parts.iter().copied())) {
             for (out, part) in out.iter_mut().zip(part) {
                 *out += *part;
             }
@@ -151,14 +151,4 @@ fn gate<'a, T: Real>(
         }
         (None, None) => grad,
     }
-}
-
-/// Consecutive parts of these lengths.
-fn cut<'a, T>(mut x: &'a mut [T], lengths: &[usize]) -> Vec<&'a mut [T]> {
-    let part = |&length: &usize| {
-        let (head, tail) = std::mem::take(&mut x).split_at_mut(length);
-        x = tail;
-        head
-    };
-    lengths.iter().map(part).collect()
 }

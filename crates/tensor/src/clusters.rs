@@ -5,11 +5,11 @@
 
 use std::ffi::CStr;
 
+use coarsen_sparse::sums::{dot, sum};
 use tch::{Kind, Tensor, no_grad};
 
 use crate::autograd::{Function, record};
 use crate::executor::side_by_side;
-use crate::sums::{dot, sum};
 use crate::view::{Dense, Real, by_kind, filled, on_host};
 
 /// Keeps the gradient of a root finite at 0.

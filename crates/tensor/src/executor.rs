@@ -75,3 +75,13 @@ pub(crate) fn side_by_side<P: Send>(
         }
     });
 }
+
+/// Consecutive parts of these lengths.
+pub(crate) fn cut<T>(mut x: &mut [T], lengths: impl IntoIterator<Item = usize>) -> Vec<&mut [T]> {
+    let part = |length| {
+        let (head, tail) = std::mem::take(&mut x).split_at_mut(length);
+        x = tail;
+        head
+    };
+    lengths.into_iter().map(part).collect()
+}

@@ -96,7 +96,6 @@ pub mod soft;
 mod spgemm;
 mod spmm;
 mod spmm_max;
-mod sums;
 #[cfg(test)]
 mod testing;
 pub mod top_k;

@@ -7,14 +7,14 @@ use std::ffi::CStr;
 use std::sync::Arc;
 
 use coarsen_sparse::sharpen;
+use coarsen_sparse::sums::{dot, sum};
 use tch::{Tensor, no_grad};
 
 use crate::autograd::{Function, record};
 use crate::ego::Memberships;
-use crate::executor::side_by_side;
+use crate::executor::{cut, side_by_side};
 use crate::products::{Flip, Output, multiply};
 use crate::segments::Segments;
-use crate::sums::{dot, sum};
 use crate::view::{Dense, Real, by_kind, filled, integers, on_host};
 
 /// `Σ_j Σ_i p_ji ln(p_ji / q_ji)` over the nodes `j` and the `centres` `i` of `j`'s graph.
@@ -100,28 +100,14 @@ impl Block {
     }
 }
 
-/// `x`, a part for each block by its `length`.
-fn parts<'a, T>(
-    blocks: &'a [Block],
-    mut x: &'a mut [T],
-    length: impl Fn(&Block) -> usize,
-) -> Vec<(&'a Block, &'a mut [T])> {
-    let part = |block| {
-        let (part, rest) = std::mem::take(&mut x).split_at_mut(length(block));
-        x = rest;
-        (block, part)
-    };
-    blocks.iter().map(part).collect()
-}
-
 /// The divergence, and `t (p − q)` of every pair.
 fn compared<T: Real>(h: &Tensor, blocks: &[Block], mu: f64) -> (Tensor, Tensor) {
-    let (kind, width, h) = ((h.kind(), h.device()), h.size()[1] as usize, Dense::new(h));
+    let (kind, width, h) = (h.kind(), h.size()[1] as usize, Dense::new(h));
     let h = h.slice::<T>();
     let mut divergence = vec![0.0; blocks.len()];
     let pairs: usize = blocks.iter().map(Block::pairs).sum();
     let pull = filled(&[pairs as i64], |t: &mut [T]| {
-        let pieces = parts(blocks, t, Block::pairs).into_iter().zip(&mut divergence);
+        let pieces = blocks.iter().zip(cut(t, blocks.iter().map(Block::pairs))).zip(&mut divergence);
         side_by_side(pieces, 1, |_, ((block, t), divergence)| {
             let (nodes, centres) = (block.rows(h, width), block.gather(h, width));
             multiply(
@@ -136,7 +122,7 @@ fn compared<T: Real>(h: &Tensor, blocks: &[Block], mu: f64) -> (Tensor, Tensor) 
             *divergence = sharpen(t, &squares(nodes), &squares(&centres), T::real(mu));
         });
     });
-    (Tensor::from(divergence.iter().sum::<f64>()).to_kind(kind.0), pull)
+    (Tensor::from(divergence.iter().sum::<f64>()).to_kind(kind), pull)
 }
 
 struct Sharpening {
@@ -158,7 +144,11 @@ impl Sharpening {
         });
         let scale = T::real(2.0 * grad / self.mu);
         filled(&self.h.size(), |dh: &mut [T]| {
-            let pieces = parts(&self.blocks, dh, |block| block.nodes * width).into_iter().zip(ends);
+            let pieces = self
+                .blocks
+                .iter()
+                .zip(cut(dh, self.blocks.iter().map(|block| block.nodes * width)))
+                .zip(ends);
             side_by_side(pieces, 1, |_, ((block, dh), end)| {
                 let (nodes, centres, m) = (block.rows(h, width), block.gather(h, width), block.centres.len());
                 let pull = &pull[end - block.pairs()..end];

@@ -4,18 +4,18 @@ use std::ffi::CStr;
 use std::ops::Range;
 use std::sync::Arc;
 
+use coarsen_sparse::sums::dot;
 use tch::{Kind, Tensor, no_grad};
 
 use crate::adjacency::{Adjacency, Padded, Sparse};
 use crate::assignment::Assignment;
 use crate::autograd::{Function, attach};
 use crate::batched;
-use crate::executor::side_by_side;
+use crate::executor::{cut, side_by_side};
 use crate::grouped::contract;
 use crate::pattern::Pattern;
 use crate::products::{Flip, Output, multiply};
 use crate::segment;
-use crate::sums::dot;
 use crate::view::{Dense, Real, by_kind, filled, on_host};
 
 /// What pooling by a soft assignment and its losses need of it, graph by graph.
@@ -124,17 +124,10 @@ impl Shared {
         let (graphs, ptr) = (self.pattern.graphs(), self.pattern.csr().row_ptr());
         let k = self.s.size()[1] as usize;
         filled(&self.s.size(), |ds: &mut [T]| {
-            let mut rest = ds;
-            let pieces: Vec<(usize, &mut [T])> = graphs
-                .sizes()
-                .map(|n| {
-                    let (of_graph, after) = std::mem::take(&mut rest).split_at_mut(n as usize * k);
-                    rest = after;
-                    (n as usize, of_graph)
-                })
-                .collect();
-            side_by_side(pieces, 1, |b, (n, ds)| {
-                let from = graphs.span(b).0 as usize;
+            let pieces = cut(ds, graphs.sizes().map(|n| n as usize * k));
+            side_by_side(pieces, 1, |b, ds| {
+                let (from, n) = graphs.span(b);
+                let (from, n) = (from as usize, n as usize);
                 let rows = from * k..(from + n) * k;
                 let mut output = Output::Overwritten;
                 for (factor, grad) in [(s, gram), (received, between)] {

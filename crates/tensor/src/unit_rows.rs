@@ -2,11 +2,11 @@
 
 use std::ffi::CStr;
 
+use coarsen_sparse::sums::dot;
 use tch::{Tensor, no_grad};
 
 use crate::autograd::{Function, record};
 use crate::executor::side_by_side;
-use crate::sums::dot;
 use crate::view::{Dense, Real, by_kind, filled, on_host};
 
 /// A row of at most this length becomes a row of zeros.
