@@ -1,10 +1,11 @@
 //! AdamGNN's flyback: what each level tells the nodes, weighed by attention.
 
-use coarsen_nn::{Ctx, Params, dropout};
+use coarsen_nn::{Ctx, Params, dropout_mask};
 use coarsen_pool::{Attention, PairScore};
+use coarsen_tensor::flyback::{Scored, flyback};
 use coarsen_tensor::unit_rows;
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 /// How the messages of the levels reach the nodes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,12 +62,14 @@ impl Flyback {
             FlybackForm::Unit => unit_rows(x),
             FlybackForm::Raw | FlybackForm::Off => x.shallow_clone(),
         };
-        let (h, messages) = (seen(h), messages.iter().map(seen).collect::<Vec<_>>());
-        let own = score.second(&h);
-        let scores: Vec<Tensor> = messages.iter().map(|m| score.of(&(score.first(m) + &own))).collect();
-        let beta = Tensor::stack(&scores, 0).softmax(0, None::<Kind>);
-        let used = dropout(&beta, self.dropout, ctx);
-        let sum = (0i64..).zip(&messages).fold(h, |sum, (k, m)| sum + used.select(0, k).unsqueeze(1) * m);
+        let scored = |x: &Tensor| {
+            let x = seen(x);
+            Scored { shares: score.shares(&x), x }
+        };
+        let (h, messages) = (scored(h), messages.iter().map(scored).collect::<Vec<_>>());
+        let shape = [messages.len() as i64, h.x.size()[0]];
+        let keep = dropout_mask(&shape, self.dropout, ctx, (h.x.kind(), h.x.device()));
+        let [sum, beta] = flyback(&h, &messages, score.slope(), keep.as_ref());
         (sum, Some(beta))
     }
 }

@@ -1,6 +1,6 @@
 //! Dropout from a named stream.
 
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
 use crate::ctx::Ctx;
 use crate::stream::Stream;
@@ -27,20 +27,31 @@ use crate::stream::Stream;
 /// assert!(dropout(&x, 0.5, Ctx::eval()).equal(&x));
 /// ```
 pub fn dropout(x: &Tensor, p: f64, ctx: Ctx) -> Tensor {
+    dropout_mask(&x.size(), p, ctx, (x.kind(), x.device())).map_or_else(|| x.shallow_clone(), |mask| x * mask)
+}
+
+/// The factors of [`dropout`]: 0 with probability `p`, else `1 / (1 − p)`; `None` where nothing is dropped.
+///
+/// # Shapes
+///
+/// As asked for.
+///
+/// # Complexity
+///
+/// Time and memory O(elements).
+pub fn dropout_mask(shape: &[i64], p: f64, ctx: Ctx, options: (Kind, Device)) -> Option<Tensor> {
     if !ctx.train || p <= 0.0 {
-        return x.shallow_clone();
+        return None;
     }
     if p >= 1.0 {
-        return x * 0.0;
+        return Some(Tensor::zeros(shape, options));
     }
-    let mask = Stream::new(ctx.seed).bernoulli(&x.size(), 1.0 - p, (x.kind(), x.device()));
-    x * (mask / (1.0 - p))
+    Some(Stream::new(ctx.seed).bernoulli(shape, 1.0 - p, options) / (1.0 - p))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tch::{Device, Kind};
 
     #[test]
     fn keeps_the_expectation_and_the_seed() {

@@ -66,7 +66,7 @@ pub use config::{Config, Semantics, describe, parse};
 pub use conv::{Conv, SelfLoops};
 pub use ctx::Ctx;
 pub use dims::Dims;
-pub use dropout::dropout;
+pub use dropout::{dropout, dropout_mask};
 pub use error::ConfigError;
 pub use linear::Linear;
 pub use mlp::Mlp;

@@ -211,7 +211,6 @@ impl Ego {
         let config = &self.config;
         let choices = Fitness {
             inputs: config.inputs,
-            attention: config.attention,
             similarity: config.similarity,
             combined: config.combined,
         };

@@ -1,7 +1,7 @@
 //! The features of a hyper-node: what AdamGNN gathers of an ego-network.
 
-use coarsen_nn::{Ctx, dropout};
-use coarsen_tensor::{Networks, unit_rows};
+use coarsen_nn::{Ctx, dropout_mask};
+use coarsen_tensor::{Networks, Shares, Weighing, unit_rows};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -36,18 +36,14 @@ impl Features {
         score: &PairScore,
         (rate, ctx): (f64, Ctx),
     ) -> Tensor {
-        let s = networks.by_cluster(phi);
-        let of_members = networks.of_members(&score.first(h));
-        let sum = match self {
-            // A leaky ReLU keeps factors above 0, so that φ stands in front of it as well; the ego's share is the same for all members.
-            Self::Residual => &s * of_members,
-            Self::Message => of_members + networks.of_named(&score.second(h)),
+        let weighing = match self {
+            // A leaky ReLU keeps factors above 0, so that φ stands in front of it as well.
+            Self::Residual => Weighing::Scaled,
+            Self::Message => Weighing::Scaling,
         };
-        let alpha = dropout(&networks.softmax_over_members(&score.of(&sum)), rate, ctx);
-        let weight = match self {
-            Self::Residual => networks.with_own(&alpha),
-            Self::Message => alpha * s,
-        };
+        let keep = dropout_mask(&[networks.entries()], rate, ctx, (h.kind(), h.device()));
+        let shares = Shares { of: &score.shares(h), slope: score.slope() };
+        let weight = networks.weights(weighing, &shares, phi, keep.as_ref());
         networks.gather(&weight, h)
     }
 }

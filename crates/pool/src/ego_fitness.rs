@@ -1,10 +1,10 @@
 //! The fitness of a node for an ego-network: what AdamGNN learns.
 
-use coarsen_tensor::{Memberships, unit_rows};
+use coarsen_tensor::{Joint, Likeness, Memberships, Shares, unit_rows};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::ego_score::{Attention, PairScore};
+use crate::ego_score::PairScore;
 
 /// What the fitness looks at.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +52,6 @@ pub enum Combined {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fitness {
     pub(crate) inputs: Inputs,
-    pub(crate) attention: Attention,
     pub(crate) similarity: Similarity,
     pub(crate) combined: Combined,
 }
@@ -61,22 +60,14 @@ impl Fitness {
     /// `φ_ij` of each pair of a member `j` and an ego `i`, `[pairs]`.
     pub(crate) fn of_pairs(self, pairs: &Memberships, h: &Tensor, score: &PairScore) -> Tensor {
         let h = self.inputs.of(h);
-        let of_egos = pairs.of_egos(&score.second(&h));
-        let sum = match self.attention {
-            // The share of the member is the same for all of its egos: the softmax does not see it.
-            Attention::VectorLast => of_egos,
-            Attention::VectorFirst => pairs.of_members(&score.first(&h)) + of_egos,
+        let likeness = match self.similarity {
+            Similarity::Sigmoid => Likeness::Sigmoid,
+            Similarity::Softmax => Likeness::Softmax,
         };
-        let structural = pairs.softmax_over_egos(&score.of(&sum));
-        let like = pairs.similarities(&h);
-        let like = match self.similarity {
-            Similarity::Sigmoid => like.sigmoid(),
-            Similarity::Softmax => pairs.softmax_over_egos(&like),
+        let joint = match self.combined {
+            Combined::Product => Joint::Product,
+            Combined::Softmax => Joint::Softmax,
         };
-        let product = structural * like;
-        match self.combined {
-            Combined::Product => product,
-            Combined::Softmax => pairs.softmax_over_egos(&product),
-        }
+        pairs.fitness(&Shares { of: &score.shares(&h), slope: score.slope() }, &h, likeness, joint)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use coarsen_tensor::{Segments, segment, sharpening};
+use coarsen_tensor::{Segments, gaussian, sharpening};
 use tch::Tensor;
 
 /// Keeps the logarithms of [`reconstruction`] finite, as released.
@@ -48,11 +48,9 @@ pub fn dec_kl(h: &Tensor, egos: &Tensor, graphs: &Arc<Segments>, mu: f64) -> Ten
 /// It is in no text. The released code divides by the number of nodes twice, and of a batch of graphs by that of all nodes: what a graph
 /// gives would depend on those beside it, so that here it is each graph's own. Of one graph the two are the same.
 pub fn gaussian_kl(mean: &Tensor, log_variance: &Tensor, graphs: &Arc<Segments>) -> Tensor {
-    let terms: Tensor = (log_variance + 1.0 - mean.square() - log_variance.exp()) * -0.5;
-    let of_nodes = terms.sum_dim_intlist([1i64].as_slice(), true, mean.kind());
-    let share: Vec<f64> = graphs.sizes().map(|n| 1.0 / f64::from(n.max(1))).collect();
-    let share = Tensor::from_slice(&share).to_kind(mean.kind()).to_device(mean.device());
-    (segment::mean(&of_nodes, graphs).squeeze_dim(1) * share).sum(None) / (graphs.len().max(1) as f64)
+    let nodes = |n: u32| f64::from(n.max(1));
+    let share: Vec<f64> = graphs.sizes().map(|n| 1.0 / (nodes(n) * nodes(n) * graphs.len() as f64)).collect();
+    gaussian(mean, log_variance, graphs, &share)
 }
 
 /// `mean −ln σ(edge) + mean −ln(1 − σ(non_edge))`: `L_R` of the products `⟨h_i, h_j⟩` of pairs with an edge and of as many without.

@@ -1,6 +1,7 @@
 //! The score of two rows that AdamGNN's three attentions are made of.
 
 use coarsen_nn::{Activation, Linear, Params};
+use coarsen_tensor::projections;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -28,12 +29,12 @@ pub enum Attention {
 /// let store = VarStore::new(Device::Cpu);
 /// let score = PairScore::new(Attention::VectorLast, &Params::new(&store.root(), 1), (3, 5), 0.2);
 /// let x = Tensor::ones([4, 3], (Kind::Float, Device::Cpu));
-/// assert_eq!(score.of(&(score.first(&x) + score.second(&x))).size(), [4]);
+/// assert_eq!((score.shares(&x).size(), score.slope()), (vec![4, 2], None));
 /// ```
 #[derive(Debug)]
 pub struct PairScore {
     maps: Maps,
-    leaky: Activation,
+    slope: f64,
 }
 
 #[derive(Debug)]
@@ -53,50 +54,35 @@ impl PairScore {
             },
             Attention::VectorFirst => Maps::VectorFirst(Linear::new(p, 2 * features, 1)),
         };
-        Self { maps, leaky: Activation::LeakyRelu(slope) }
+        Self { maps, slope }
     }
 
-    /// The share of the first row of each pair.
+    /// What each row adds to a score as the first of a pair, and as the second.
     ///
     /// # Shapes
     ///
-    /// `[N, F]` → `[N]`.
-    pub fn first(&self, x: &Tensor) -> Tensor {
+    /// `[N, F]` → `[N, 2]`.
+    ///
+    /// # Complexity
+    ///
+    /// Time `O(N F width)` of [`Attention::VectorLast`], `O(N F)` of [`Attention::VectorFirst`].
+    pub fn shares(&self, x: &Tensor) -> Tensor {
         match &self.maps {
-            Maps::VectorLast { .. } => self.share(x, 0),
-            Maps::VectorFirst(linear) => linear.shift(self.share(x, 0)),
+            Maps::VectorLast { linear, vector } => {
+                let mapped = linear.activated(x, Activation::LeakyRelu(self.slope));
+                projections(&mapped, &vector.view([2, -1]), None)
+            }
+            Maps::VectorFirst(linear) => {
+                projections(x, &linear.weight.view([2, -1]), linear.bias.as_ref())
+            }
         }
     }
 
-    /// The share of the second row of each pair.
-    ///
-    /// # Shapes
-    ///
-    /// `[N, F]` → `[N]`.
-    pub fn second(&self, y: &Tensor) -> Tensor {
-        self.share(y, 1)
-    }
-
-    /// The score of which two shares are the sum.
-    ///
-    /// # Shapes
-    ///
-    /// Any; kept.
-    pub fn of(&self, sum: &Tensor) -> Tensor {
+    /// Slope below 0 of the leaky ReLU over the sum of two shares; `None`: the sum is the score.
+    pub fn slope(&self) -> Option<f64> {
         match &self.maps {
-            Maps::VectorLast { .. } => sum.shallow_clone(),
-            Maps::VectorFirst(_) => self.leaky.apply(sum),
-        }
-    }
-
-    fn share(&self, x: &Tensor, half: i64) -> Tensor {
-        let half_of = |t: &Tensor| {
-            let width = t.numel() as i64 / 2;
-            t.reshape(-1).narrow(0, half * width, width)
-        };
-        match &self.maps {
-            Maps::VectorLast { linear, vector } => linear.activated(x, self.leaky).mv(&half_of(vector)),
-            Maps::VectorFirst(linear) => x.mv(&half_of(&linear.weight)),
+            Maps::VectorLast { .. } => None,
+            Maps::VectorFirst(_) => Some(self.slope),
         }
     }
 }

@@ -26,15 +26,11 @@ impl Unpool {
     ///
     /// Time O(entries of S · F).
     pub fn lift(self, x: &Tensor, s: &Assignment) -> Tensor {
-        let lifted = s.lift(x);
         match (self, s) {
             (Self::Mean, Assignment::Entries(entries)) => {
-                let ptr = entries.relation.csr().row_ptr();
-                let share = ptr.windows(2).map(|ends| 1.0 / f64::from((ends[1] - ends[0]).max(1)));
-                let share = Tensor::from_slice(&share.collect::<Vec<f64>>()).unsqueeze(1);
-                lifted * share.to_kind(x.kind()).to_device(x.device())
+                Assignment::Entries(entries.averaging((x.kind(), x.device()))).lift(x)
             }
-            _ => lifted,
+            _ => s.lift(x),
         }
     }
 }

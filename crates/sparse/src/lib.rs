@@ -15,7 +15,7 @@
 //! | [`csr`] | [`Csr`]: checked structure, look-up, induced sub-matrix, diagonal |
 //! | [`pattern`] | [`Pattern`]: a [`Csr`] with its transpose and the map between their edges |
 //! | [`mod@spmm`] | `A x`, `Aᵀ x`, mean over neighbours, row sums; with bias and activation, own row, or side by side |
-//! | [`rows`] | bias, activation, moments and normalisation of dense rows |
+//! | [`rows`] | bias, activation, moments and normalisation of dense rows; rows of length 1, weighed sums of rows |
 //! | [`act`] | [`Act`] |
 //! | [`mod@spmm_max`] | largest value over the columns of a row |
 //! | [`mod@sddmm`] | inner products at the edges: the gradient of `A x` for `A`'s values |
@@ -23,6 +23,7 @@
 //! | [`segment`] | sum, mean, max, softmax and a query's attention over contiguous rows, each with its backward; the best rows of each |
 //! | [`attention`] | softmax over a row's edges and the sum it weighs, by heads, in one pass |
 //! | [`sharpen`] | likeness of points to centres, and how far it is from a sharper copy of itself |
+//! | [`gaussian`] | how far a Gaussian is from the standard one |
 //! | [`sums`] | sums and inner products of slices, in an order that depends on no machine |
 //! | [`mod@concat`] | block-diagonal concatenation |
 //! | [`parallel`] | [`Executor`], [`Serial`], `Rayon` (feature `rayon`) |
@@ -56,6 +57,7 @@ mod contract;
 pub mod csr;
 mod edit;
 pub mod error;
+mod gaussian;
 mod lanes;
 pub mod parallel;
 pub mod pattern;
@@ -75,6 +77,7 @@ pub use act::Act;
 pub use concat::{Block, Offset, block_diagonal};
 pub use csr::Csr;
 pub use error::Error;
+pub use gaussian::{gaussian, gaussian_backward};
 #[cfg(feature = "rayon")]
 pub use parallel::Rayon;
 pub use parallel::{Executor, Serial};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use coarsen_sparse::Csr;
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
 use crate::adjacency::Adjacency;
 use crate::batched;
@@ -229,6 +229,23 @@ impl Entries {
         assert!(!empty, "every cluster has a member");
         let clusters = Arc::new(Segments::of_sizes(sizes));
         Self { relation: Arc::new(relation), weight: None, clusters, kept: None }
+    }
+}
+
+impl Entries {
+    /// The same entries, each divided by how many the node has: [`Assignment::lift`] then gives means in place of sums.
+    #[must_use]
+    pub fn averaging(&self, options: (Kind, Device)) -> Self {
+        let csr = self.relation.csr();
+        let of_node = |j: usize| {
+            let n = csr.row(j).len();
+            std::iter::repeat_n(1.0 / n.max(1) as f64, n)
+        };
+        let share: Vec<f64> = (0..csr.rows()).flat_map(of_node).collect();
+        let share = Tensor::from_slice(&share).to_kind(options.0).to_device(options.1);
+        let weight = self.weight.as_ref().map_or_else(|| share.shallow_clone(), |weight| weight * &share);
+        let (relation, clusters) = (Arc::clone(&self.relation), Arc::clone(&self.clusters));
+        Self { relation, weight: Some(weight), clusters, kept: None }
     }
 }
 

@@ -10,6 +10,7 @@ use tch::{Device, Kind, Tensor};
 use crate::adjacency::{Adjacency, Sparse};
 use crate::assignment::{Assignment, Entries};
 use crate::at_entries::{Ends, at_entries};
+use crate::gathering::Members;
 use crate::relation::Relation;
 use crate::segment;
 use crate::segments::Segments;
@@ -96,6 +97,11 @@ impl Memberships {
         Self { relation, by_member, graphs: Arc::clone(graphs), options }
     }
 
+    /// Rows are members, columns egos.
+    pub(crate) fn relation(&self) -> &Arc<Relation> {
+        &self.relation
+    }
+
     /// How many pairs there are.
     pub fn pairs(&self) -> i64 {
         self.relation.entries()
@@ -111,7 +117,7 @@ impl Memberships {
     /// # Shapes
     ///
     /// `[N]` → `[pairs]`; differentiable.
-    pub fn of_members(&self, u: &Tensor) -> Tensor {
+    pub(crate) fn of_members(&self, u: &Tensor) -> Tensor {
         at_entries(&self.relation, Ends::Row, u)
     }
 
@@ -120,7 +126,7 @@ impl Memberships {
     /// # Shapes
     ///
     /// `[N]` → `[pairs]`; differentiable.
-    pub fn of_egos(&self, v: &Tensor) -> Tensor {
+    pub(crate) fn of_egos(&self, v: &Tensor) -> Tensor {
         at_entries(&self.relation, Ends::Col, v)
     }
 
@@ -133,7 +139,7 @@ impl Memberships {
     /// # Complexity
     ///
     /// Time O(pairs · F), memory O(pairs): no row of features is copied on a CPU.
-    pub fn similarities(&self, h: &Tensor) -> Tensor {
+    pub(crate) fn similarities(&self, h: &Tensor) -> Tensor {
         self.relation.products(h, h)
     }
 
@@ -142,7 +148,7 @@ impl Memberships {
     /// # Shapes
     ///
     /// `[pairs]`, kept; differentiable.
-    pub fn softmax_over_egos(&self, score: &Tensor) -> Tensor {
+    pub(crate) fn softmax_over_egos(&self, score: &Tensor) -> Tensor {
         segment::softmax(score, &self.by_member)
     }
 
@@ -234,11 +240,7 @@ pub struct Networks {
     /// For each entry its pair, or the number of pairs where a node is in the cluster that it names.
     from: Tensor,
     clusters: Arc<Segments>,
-    by_cluster: Arc<Segments>,
-    /// The same as `from`, cluster by cluster.
-    from_by_cluster: Tensor,
-    /// Where, cluster by cluster, the node stands that names the cluster.
-    own: Tensor,
+    pub(crate) members: Arc<Members>,
     named: Tensor,
     rest: Tensor,
 }
@@ -253,19 +255,15 @@ impl Networks {
         device: Device,
     ) -> Self {
         let transposed = relation.transposed();
-        let from_by_cluster: Vec<i64> = transposed.entry.iter().map(|&e| from[e as usize]).collect();
-        let at: Vec<i64> =
-            (0i64..).zip(&from_by_cluster).filter(|(_, pair)| **pair == own).map(|(e, _)| e).collect();
-        let by_cluster = Arc::new(Segments::new(transposed.relation.csr().row_ptr().to_vec()));
+        let pair = |&e: &i64| Some(from[e as usize]).filter(|&pair| pair != own).map(|pair| pair as u32);
+        let pair = transposed.entry.iter().map(pair).collect();
         let tensor = |values: &[i64]| Tensor::from_slice(values).to_device(device);
         Self {
             from: tensor(from),
             clusters,
-            by_cluster,
-            from_by_cluster: tensor(&from_by_cluster),
-            own: tensor(&at),
             named: tensor(&named),
             rest: tensor(&rest),
+            members: Arc::new(Members { relation: Arc::clone(&transposed.relation), pair, named }),
             relation,
         }
     }
@@ -287,6 +285,11 @@ impl Networks {
         self.named.masked_select(&among)
     }
 
+    /// How many memberships there are, the nodes that name a cluster counted.
+    pub fn entries(&self) -> i64 {
+        self.relation.entries()
+    }
+
     /// The clusters of each graph.
     pub fn clusters(&self) -> &Arc<Segments> {
         &self.clusters
@@ -303,49 +306,32 @@ impl Networks {
         Assignment::Entries(Entries { relation, weight, clusters, kept: None })
     }
 
-    /// The numbers of [`assignment`](Self::assignment), cluster by cluster.
-    ///
-    /// # Shapes
-    ///
-    /// `value: [pairs]` → `[entries]`; differentiable.
-    pub fn by_cluster(&self, value: &Tensor) -> Tensor {
-        with_one(value).index_select(0, &self.from_by_cluster)
+    /// The numbers of [`assignment`](Self::assignment), cluster by cluster: `[pairs]` → `[entries]`.
+    pub(crate) fn by_cluster(&self, value: &Tensor) -> Tensor {
+        let own = value.numel() as i64;
+        let from: Vec<i64> = self.members.pair.iter().map(|pair| pair.map_or(own, i64::from)).collect();
+        with_one(value).index_select(0, &Tensor::from_slice(&from).to_device(value.device()))
     }
 
-    /// `u_j` of the member `j` of each membership.
-    ///
-    /// # Shapes
-    ///
-    /// `[N]` → `[entries]`; differentiable.
-    pub fn of_members(&self, u: &Tensor) -> Tensor {
-        at_entries(self.members(), Ends::Col, u)
+    /// `u_j` of the member `j` of each membership: `[N]` → `[entries]`.
+    pub(crate) fn of_members(&self, u: &Tensor) -> Tensor {
+        at_entries(&self.members.relation, Ends::Col, u)
     }
 
-    /// `v_i` of the node `i` that names the cluster of each membership.
-    ///
-    /// # Shapes
-    ///
-    /// `[N]` → `[entries]`; differentiable.
-    pub fn of_named(&self, v: &Tensor) -> Tensor {
-        at_entries(self.members(), Ends::Row, &v.index_select(0, &self.named))
+    /// `v_i` of the node `i` that names the cluster of each membership: `[N]` → `[entries]`.
+    pub(crate) fn of_named(&self, v: &Tensor) -> Tensor {
+        at_entries(&self.members.relation, Ends::Row, &v.index_select(0, &self.named))
     }
 
     /// Softmax over the members of each cluster, the node that names it included.
-    ///
-    /// # Shapes
-    ///
-    /// `[entries]`, kept; differentiable.
-    pub fn softmax_over_members(&self, score: &Tensor) -> Tensor {
-        segment::softmax(score, &self.by_cluster)
+    pub(crate) fn softmax_over_members(&self, score: &Tensor) -> Tensor {
+        segment::softmax(score, &Arc::new(Segments::new(self.members.relation.csr().row_ptr().to_vec())))
     }
 
     /// The same numbers, 1 where a node names the cluster.
-    ///
-    /// # Shapes
-    ///
-    /// `[entries]`, kept; differentiable.
-    pub fn with_own(&self, value: &Tensor) -> Tensor {
-        value.index_fill(0, &self.own, 1.0)
+    pub(crate) fn with_own(&self, value: &Tensor) -> Tensor {
+        let own: Vec<bool> = self.members.pair.iter().map(Option::is_none).collect();
+        value.masked_fill(&Tensor::from_slice(&own).to_device(value.device()), 1.0)
     }
 
     /// `Σ_j w_j h_j` over the members of each cluster.
@@ -358,12 +344,7 @@ impl Networks {
     ///
     /// Time O(entries · F), memory O(K F): no row of features is copied on a CPU.
     pub fn gather(&self, weight: &Tensor, h: &Tensor) -> Tensor {
-        spmm(self.members(), Side::Rows, Some(weight), h)
-    }
-
-    /// Clusters × nodes.
-    fn members(&self) -> &Arc<Relation> {
-        &self.relation.transposed().relation
+        spmm(&self.members.relation, Side::Rows, Some(weight), h)
     }
 }
 

@@ -18,9 +18,11 @@
 //! | [`assignment`], [`coarsen`](Adjacency::coarsen) | [`Assignment`]; `Sᵀ A S`, hops |
 //! | [`ego`] | [`Memberships`] of ego-networks, and the [`Networks`] that become clusters |
 //! | [`Sparse::attend`], [`Sparse::max`] | what a node makes of those that send to it, beside sums |
-//! | [`fn@unit_rows`], [`Relation::products`] | rows of length 1; inner products of pairs of rows |
+//! | [`fn@unit_rows`], [`fn@projections`], [`Relation::products`] | rows of length 1, rows onto two vectors; inner products of pairs of rows |
 //! | [`layout`] | [`Layout`] and the door between the two |
 //! | [`segment`], [`segments`], [`grouped`], [`batched`] | reductions and products graph by graph |
+//! | [`fitness`], [`Networks::weights`], [`fn@flyback`] | AdamGNN's attentions: over egos, over members, over levels |
+//! | [`fn@gaussian`] | how far Gaussians are from the standard one |
 //! | [`fn@sharpening`] | how far nodes are from a sharper copy of their likeness to some |
 //! | [`soft`], [`clusters`] | [`Squares`] of a soft assignment, and what MinCutPool makes of them |
 //! | [`top_k`], [`mod@matching`], [`mod@heavy_edge`], [`kron`], [`fields`] | discrete choices on the host |
@@ -71,7 +73,11 @@ mod epilogue;
 pub mod error;
 pub mod executor;
 pub mod fields;
+pub mod fitness;
+pub mod flyback;
 mod foreign;
+mod gathering;
+pub mod gaussian;
 pub mod gradients;
 pub mod group;
 pub mod grouped;
@@ -87,6 +93,7 @@ mod normalize;
 pub mod pattern;
 mod per_device;
 mod products;
+pub mod projections;
 mod propagate;
 pub mod relation;
 pub mod segment;
@@ -115,6 +122,10 @@ pub use collate::{classes, collate};
 pub use ego::{Memberships, Networks};
 pub use error::Error;
 pub use executor::TorchPool;
+pub use fitness::{Joint, Likeness, Shares};
+pub use flyback::flyback;
+pub use gathering::Weighing;
+pub use gaussian::gaussian;
 pub use gradients::move_gradients;
 pub use group::Group;
 pub use heavy_edge::heavy_edge;
@@ -126,6 +137,7 @@ pub use memory::{keep_freed_memory, release_freed_memory};
 pub use messages::Messages;
 pub use normalize::Norm;
 pub use pattern::Pattern;
+pub use projections::projections;
 pub use relation::Relation;
 pub use segments::Segments;
 pub use sharpening::sharpening;

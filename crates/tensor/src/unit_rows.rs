@@ -2,17 +2,15 @@
 
 use std::ffi::CStr;
 
-use coarsen_sparse::sums::dot;
+use coarsen_sparse::rows::{unit, unit_backward};
 use tch::{Tensor, no_grad};
 
 use crate::autograd::{Function, record};
-use crate::executor::side_by_side;
-use crate::view::{Dense, Real, by_kind, filled, on_host};
+use crate::executor::TorchPool;
+use crate::view::{Dense, by_kind, filled, on_host};
 
 /// A row of at most this length becomes a row of zeros.
 const FLOOR: f64 = 1e-12;
-/// Rows of a task.
-const ROWS: usize = 512;
 
 /// Each row divided by its length; rows of (almost) no length become zeros, with gradient 0.
 ///
@@ -27,7 +25,12 @@ pub fn unit_rows(x: &Tensor) -> Tensor {
     if !on_host(x) {
         return composed(x);
     }
-    let y = no_grad(|| by_kind!(x.kind(), T => divided::<T>(x)));
+    let y = no_grad(|| {
+        by_kind!(x.kind(), T => {
+            let dense = Dense::new(x);
+            filled(&x.size(), |y| unit(&TorchPool, width(x), dense.slice::<T>(), y))
+        })
+    });
     record(&[x], y, UnitRows { x: x.shallow_clone() })
 }
 
@@ -37,60 +40,26 @@ fn composed(x: &Tensor) -> Tensor {
     x / length.masked_fill(&length.le(FLOOR), f64::INFINITY)
 }
 
-fn divided<T: Real>(x: &Tensor) -> Tensor {
-    let x = Dense::new(x);
-    by_rows(&x.size(), [x.slice::<T>(); 2], |[x, _], y| {
-        let length = length(x);
-        for (y, &x) in y.iter_mut().zip(x) {
-            *y = x / length;
-        }
-    })
-}
-
-/// Infinite where a row becomes zeros.
-fn length<T: Real>(x: &[T]) -> T {
-    let length = dot(x, x).to_f64().sqrt();
-    T::real(if length <= FLOOR { f64::INFINITY } else { length })
-}
-
-/// A tensor of this shape, written row by row; a call is told the same row of both tensors.
-fn by_rows<T: Real>(shape: &[i64], of: [&[T]; 2], each: impl Fn([&[T]; 2], &mut [T]) + Sync) -> Tensor {
-    let width = shape.last().map_or(1, |&width| width.max(1) as usize);
-    let block = ROWS * width;
-    filled(shape, |y: &mut [T]| {
-        let [first, second] = of.map(|x| x.chunks(block));
-        side_by_side(first.zip(second).zip(y.chunks_mut(block)), 1, |_, ((first, second), y)| {
-            let rows = first.chunks_exact(width).zip(second.chunks_exact(width));
-            for ((first, second), y) in rows.zip(y.chunks_exact_mut(width)) {
-                each([first, second], y);
-            }
-        });
-    })
+fn width(x: &Tensor) -> usize {
+    x.size().last().map_or(1, |&width| width as usize)
 }
 
 struct UnitRows {
     x: Tensor,
 }
 
-impl UnitRows {
-    /// With `u = x / ‖x‖`: `dx = (g − ⟨u, g⟩ u) / ‖x‖`.
-    fn gradient<T: Real>(&self, grad: &Tensor) -> Tensor {
-        let [x, grad] = [&self.x, grad].map(Dense::new);
-        by_rows(&x.size(), [x.slice::<T>(), grad.slice()], |[x, grad], dx| {
-            let length = length(x);
-            let along = dot(x, grad) / length / length;
-            for ((dx, &x), &grad) in dx.iter_mut().zip(x).zip(grad) {
-                *dx = (grad - along * x) / length;
-            }
-        })
-    }
-}
-
 impl Function for UnitRows {
     const NAME: &'static CStr = c"rows of length 1";
 
     fn backward(&self, grads: &[Option<Tensor>], _: &[bool]) -> Vec<Option<Tensor>> {
-        vec![grads[0].as_ref().map(|grad| by_kind!(grad.kind(), T => self.gradient::<T>(grad)))]
+        vec![grads[0].as_ref().map(|grad| {
+            by_kind!(grad.kind(), T => {
+                let (x, grad) = (Dense::new(&self.x), Dense::new(grad));
+                filled(&x.size(), |dx| {
+                    unit_backward(&TorchPool, width(&self.x), x.slice::<T>(), grad.slice(), dx);
+                })
+            })
+        })]
     }
 }
 

@@ -10,10 +10,10 @@ use crate::activation::Activation;
 use crate::config::Config;
 use crate::ctx::Ctx;
 use crate::dims::Dims;
+use crate::dropout::dropout_mask;
 use crate::error::ConfigError;
 use crate::linear::Linear;
 use crate::params::Params;
-use crate::stream::Stream;
 
 /// The configuration of a [`Gat`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -126,9 +126,7 @@ impl Config for GatConfig {
 impl Gat {
     /// Factors of the coefficients in training, of this shape.
     fn keep(&self, shape: &[i64], z: &Tensor, ctx: Ctx) -> Option<Tensor> {
-        let kept = 1.0 - self.config.dropout;
-        let drops = ctx.train && self.config.dropout > 0.0;
-        drops.then(|| Stream::new(ctx.seed).bernoulli(shape, kept, (z.kind(), z.device())) / kept)
+        dropout_mask(shape, self.config.dropout, ctx, (z.kind(), z.device()))
     }
 
     /// Whether the heads side by side are the output as it is.

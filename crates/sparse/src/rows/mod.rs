@@ -1,12 +1,18 @@
-//! Dense rows `[n, width]`: bias, activation and normalisation, one fused pass each.
+//! Dense rows `[n, width]`: bias, activation, normalisation, rows of length 1 and weighed sums of rows, one fused pass each.
 //!
 //! A sum over all rows goes over blocks of rows of a fixed size; what the blocks give is added in their order, in `f64`.
 //! So any executor and any number of threads give the same bits.
 
 mod norm;
+mod project;
 mod sweep;
+mod unit;
+mod weigh;
 
 pub use norm::{Norm, Sums, normalize, normalize_backward, normalize_sums};
+pub use project::{project, project_backward};
+pub use unit::{unit, unit_backward};
+pub use weigh::{weigh, weigh_backward};
 
 use crate::act::{Act, by_act};
 use crate::parallel::{Executor, Rows};
