@@ -209,11 +209,8 @@ impl Ego {
     /// The ego-networks of a sparse level.
     pub fn form(&self, g: &Level) -> Formed {
         let config = &self.config;
-        let choices = Fitness {
-            inputs: config.inputs,
-            similarity: config.similarity,
-            combined: config.combined,
-        };
+        let choices =
+            Fitness { inputs: config.inputs, similarity: config.similarity, combined: config.combined };
         let pairs = Memberships::of(sparse(g), config.hops);
         let phi = choices.of_pairs(&pairs, &g.x, &self.fitness);
         let fitness = pairs.mean_over_members(&phi);

@@ -72,9 +72,7 @@ impl PairScore {
                 let mapped = linear.activated(x, Activation::LeakyRelu(self.slope));
                 projections(&mapped, &vector.view([2, -1]), None)
             }
-            Maps::VectorFirst(linear) => {
-                projections(x, &linear.weight.view([2, -1]), linear.bias.as_ref())
-            }
+            Maps::VectorFirst(linear) => projections(x, &linear.weight.view([2, -1]), linear.bias.as_ref()),
         }
     }
 

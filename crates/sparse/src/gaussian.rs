@@ -93,8 +93,7 @@ mod tests {
     fn equals_its_formula_and_differences_on_every_machine() {
         let mean: Vec<f64> = (0..19).map(|c| f64::from(c) * 0.1 - 0.9).collect();
         let log_variance: Vec<f64> = (0..19).map(|c| f64::from(c * c % 7) * 0.3 - 0.8).collect();
-        let want: f64 =
-            mean.iter().zip(&log_variance).map(|(m, s)| -0.5 * (1.0 + s - m * m - s.exp())).sum();
+        let want: f64 = mean.iter().zip(&log_variance).map(|(m, s)| -0.5 * (1.0 + s - m * m - s.exp())).sum();
         for machine in machines() {
             let (got, [d_mean, d_log_variance]) = on(machine, || {
                 let mut d = [vec![0.0; 19], vec![0.0; 19]];

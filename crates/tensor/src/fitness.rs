@@ -71,10 +71,12 @@ impl Memberships {
             return self.composed(shares, h, likeness, joint);
         }
         let relation = Arc::clone(self.relation());
-        let factors = no_grad(|| by_kind!(h.kind(), T => factors::<T>(&relation, shares, h, likeness, joint)));
+        let factors =
+            no_grad(|| by_kind!(h.kind(), T => factors::<T>(&relation, shares, h, likeness, joint)));
         let phi = factors[2].shallow_clone();
         let slope = shares.slope;
-        let saved = Fitness { relation, shares: shares.of.detach(), h: h.detach(), slope, factors, likeness, joint };
+        let saved =
+            Fitness { relation, shares: shares.of.detach(), h: h.detach(), slope, factors, likeness, joint };
         record(&[shares.of, h], phi, saved)
     }
 
@@ -113,9 +115,7 @@ fn factors<T: Real>(
         let sums = csr.row(j).iter().map(|&i| sum(shares.slope, of[2 * j], of[2 * i as usize + 1]));
         score.extend(sums.map(|sum| leaky(shares.slope, sum)));
     }
-    let softmax = |x: &[T]| {
-        filled(&[pairs], |y| kernel::softmax(&TorchPool, csr.row_ptr(), x, 1, y))
-    };
+    let softmax = |x: &[T]| filled(&[pairs], |y| kernel::softmax(&TorchPool, csr.row_ptr(), x, 1, y));
     let structural = softmax(&score);
     let inner = Dense::new(&entry_products::<T>(relation, h, h));
     let inner = inner.slice::<T>();
@@ -187,7 +187,9 @@ impl Fitness {
         let d_score = through(structural, &times(like));
         let d_like = times(structural);
         let d_inner = match self.likeness {
-            Likeness::Sigmoid => d_like.iter().zip(like).map(|(&d, &c)| d * c * (T::ONE - c)).collect::<Vec<T>>(),
+            Likeness::Sigmoid => {
+                d_like.iter().zip(like).map(|(&d, &c)| d * c * (T::ONE - c)).collect::<Vec<T>>()
+            }
             Likeness::Softmax => through(like, &d_like),
         };
         [self.of_shares(&d_score), self.of_features::<T>(&d_inner)]
@@ -261,7 +263,9 @@ mod tests {
         let (symmetric, directed) = ([(1, 0), (2, 0), (3, 1), (3, 2)], [(1, 0), (2, 1)]);
         let forms = [(Likeness::Sigmoid, Joint::Product), (Likeness::Softmax, Joint::Softmax)];
         for pairs in [&symmetric[..], &directed].map(memberships) {
-            for ((likeness, joint), slope) in forms.into_iter().flat_map(|form| [(form, Some(0.2)), (form, None)]) {
+            for ((likeness, joint), slope) in
+                forms.into_iter().flat_map(|form| [(form, Some(0.2)), (form, None)])
+            {
                 let run = |f: &dyn Fn(&Shares<'_>, &Tensor) -> Tensor| {
                     let (of, h) = (ramp(&[5, 2], 0.9), ramp(&[5, 3], 0.7));
                     let phi = f(&Shares { of: &of, slope }, &h);

@@ -66,7 +66,8 @@ pub fn flyback(h: &Scored, messages: &[Scored], slope: Option<f64>, keep: Option
 /// The same of LibTorch's own operations.
 fn composed(h: &Scored, messages: &[Scored], slope: Option<f64>, keep: Option<&Tensor>) -> [Tensor; 2] {
     let own = h.shares.select(1, 1);
-    let score = |message: &Scored| Shares { of: &message.shares, slope }.composed(&message.shares.select(1, 0), &own);
+    let score =
+        |message: &Scored| Shares { of: &message.shares, slope }.composed(&message.shares.select(1, 0), &own);
     let scores: Vec<Tensor> = messages.iter().map(score).collect();
     let beta = Tensor::stack(&scores, 0).softmax(0, None::<Kind>);
     let used = keep.map_or_else(|| beta.shallow_clone(), |keep| &beta * keep);
@@ -107,7 +108,8 @@ impl Flyback {
             beta.iter_mut().zip(&sums).for_each(|(beta, &sum)| *beta = leaky(self.slope, sum));
             for v in 0..n {
                 let column = (v..sums.len()).step_by(n);
-                let largest = column.clone().map(|at| beta[at]).fold(beta[v], |a, b| if b > a { b } else { a });
+                let largest =
+                    column.clone().map(|at| beta[at]).fold(beta[v], |a, b| if b > a { b } else { a });
                 let mut total = T::real(0.0);
                 for at in column.clone() {
                     beta[at] = (beta[at] - largest).exp();
@@ -170,8 +172,8 @@ impl Flyback {
                 }
             })
         };
-        let of_messages = d_messages.into_iter().zip(d_beta.chunks(n.max(1)).map(|d| pairs(0, d)));
-        let of_messages = of_messages.flat_map(|(d_x, d_shares)| [d_x, d_shares]);
+        let of_message = |(k, d_x)| [d_x, pairs(0, &d_beta[k * n..(k + 1) * n])];
+        let of_messages = d_messages.into_iter().enumerate().flat_map(of_message);
         [grad.shallow_clone(), pairs(1, &d_own)].into_iter().chain(of_messages).collect()
     }
 }
@@ -188,7 +190,10 @@ impl Function for Flyback {
                 &zeros
             }
         };
-        by_kind!(grad.kind(), T => self.gradients::<T>(grad, grads[1].as_ref())).into_iter().map(Some).collect()
+        by_kind!(grad.kind(), T => self.gradients::<T>(grad, grads[1].as_ref()))
+            .into_iter()
+            .map(Some)
+            .collect()
     }
 }
 
@@ -199,16 +204,22 @@ mod tests {
 
     #[test]
     fn equals_libtorch_with_its_gradients() {
-        let drawn = ramp(&[2, 4], 0.4).detach();
-        let cases = [(None, Some(0.2), true), (Some(&drawn), Some(0.01), false), (Some(&drawn), None, true)];
-        for (keep, slope, seen) in cases {
+        let drawn = [0, 4].map(|n| ramp(&[2, n], 0.4).detach());
+        let cases = [
+            (4, false, Some(0.2), true),
+            (4, true, Some(0.01), false),
+            (4, true, None, true),
+            (0, true, None, true),
+        ];
+        for (n, drops, slope, seen) in cases {
+            let keep = drops.then_some(&drawn[usize::from(n > 0)]);
             let run = |f: &dyn Fn(&Scored, &[Scored], Option<f64>, Option<&Tensor>) -> [Tensor; 2]| {
-                let x: Vec<Tensor> = [0.7, 0.5, 1.3].map(|step| ramp(&[4, 3], step)).into();
-                let shares: Vec<Tensor> = [0.9, 0.2, 1.6].map(|step| ramp(&[4, 2], step)).into();
+                let x: Vec<Tensor> = [0.7, 0.5, 1.3].map(|step| ramp(&[n, 3], step)).into();
+                let shares: Vec<Tensor> = [0.9, 0.2, 1.6].map(|step| ramp(&[n, 2], step)).into();
                 let scored = |k: usize| Scored { x: x[k].shallow_clone(), shares: shares[k].shallow_clone() };
                 let [y, beta] = f(&scored(0), &[scored(1), scored(2)], slope, keep);
-                let seen = if seen { &beta * ramp(&[2, 4], 0.6).detach() } else { beta.detach() };
-                let loss = (&y * ramp(&[4, 3], 1.1).detach()).sum(Kind::Double) + seen.sum(Kind::Double);
+                let seen = if seen { &beta * ramp(&[2, n], 0.6).detach() } else { beta.detach() };
+                let loss = (&y * ramp(&[n, 3], 1.1).detach()).sum(Kind::Double) + seen.sum(Kind::Double);
                 loss.backward();
                 let gradients = x.iter().chain(&shares).map(Tensor::grad);
                 [y.detach(), beta.detach()].into_iter().chain(gradients).collect::<Vec<_>>()

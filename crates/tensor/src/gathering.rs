@@ -36,7 +36,13 @@ impl Networks {
     /// # Complexity
     ///
     /// Time and memory O(entries).
-    pub fn weights(&self, form: Weighing, shares: &Shares<'_>, phi: &Tensor, keep: Option<&Tensor>) -> Tensor {
+    pub fn weights(
+        &self,
+        form: Weighing,
+        shares: &Shares<'_>,
+        phi: &Tensor,
+        keep: Option<&Tensor>,
+    ) -> Tensor {
         if !on_host(phi) {
             return self.composed(form, shares, phi, keep);
         }

@@ -88,10 +88,14 @@ impl Gaussian {
                 *end += length;
                 Some(*end - length..*end)
             });
-            side_by_side(outs.zip(ends).zip(&self.share), GRAPHS, |_, (((d_mean, d_log_variance), at), share)| {
-                let of = (&mean[at.clone()], &log_variance[at]);
-                sparse::gaussian_backward(of, T::real(grad * share), d_mean, d_log_variance);
-            });
+            side_by_side(
+                outs.zip(ends).zip(&self.share),
+                GRAPHS,
+                |_, (((d_mean, d_log_variance), at), share)| {
+                    let of = (&mean[at.clone()], &log_variance[at]);
+                    sparse::gaussian_backward(of, T::real(grad * share), d_mean, d_log_variance);
+                },
+            );
         })
         .into()
     }

@@ -26,9 +26,15 @@ pub fn project<T: Scalar>(exec: &dyn Executor, width: usize, x: &[T], vectors: &
         return y.fill(T::ZERO);
     }
     same("project", 2 * (x.len() / width), &[y.len()]);
-    over(exec, x.len() / width, |row| 2 * row * width, Rows { data: y, width: 2 }, |rows, y| {
-        dispatch(Forward { width, x: &x[rows.start * width..rows.end * width], vectors, y: y.data });
-    });
+    over(
+        exec,
+        x.len() / width,
+        |row| 2 * row * width,
+        Rows { data: y, width: 2 },
+        |rows, y| {
+            dispatch(Forward { width, x: &x[rows.start * width..rows.end * width], vectors, y: y.data });
+        },
+    );
 }
 
 /// Gradients of [`project`]: `dx_i = g_i0 v_0 + g_i1 v_1` and `dv_k = Σ_i g_ik x_i`.
@@ -48,7 +54,11 @@ pub fn project_backward<T: Scalar>(
     dx: &mut [T],
     d_vectors: &mut [T],
 ) {
-    assert_eq!([vectors.len(), d_vectors.len()], [2 * width; 2], "rows::project_backward: vectors of {width}");
+    assert_eq!(
+        [vectors.len(), d_vectors.len()],
+        [2 * width; 2],
+        "rows::project_backward: vectors of {width}"
+    );
     same("project_backward", x.len(), &[dx.len()]);
     if whole("project_backward", width, x.len()).is_none() {
         return;
@@ -157,7 +167,8 @@ mod tests {
                 project_backward(&Serial, width, (&x, &vectors), &grad, &mut dx, &mut dv);
                 [y, dx, dv]
             });
-            let whole = |k: usize, i: usize| (0..width).map(|c| x[i * width + c] * vectors[k * width + c]).sum();
+            let whole =
+                |k: usize, i: usize| (0..width).map(|c| x[i * width + c] * vectors[k * width + c]).sum();
             assert!((0..2 * n).all(|at| y[at] == whole(at % 2, at / 2)));
             let of_row = |i: usize, c: usize| grad[2 * i] * vectors[c] + grad[2 * i + 1] * vectors[width + c];
             assert!((0..n * width).all(|at| dx[at] == of_row(at / width, at % width)));

@@ -25,9 +25,15 @@ pub fn unit<T: Scalar>(exec: &dyn Executor, width: usize, x: &[T], y: &mut [T]) 
     if whole("unit", width, x.len()).is_none() {
         return;
     }
-    over(exec, x.len() / width, |row| row * width, Rows { data: y, width }, |rows, y| {
-        dispatch(Forward { width, x: &x[rows.start * width..rows.end * width], y: y.data });
-    });
+    over(
+        exec,
+        x.len() / width,
+        |row| row * width,
+        Rows { data: y, width },
+        |rows, y| {
+            dispatch(Forward { width, x: &x[rows.start * width..rows.end * width], y: y.data });
+        },
+    );
 }
 
 /// Gradient of [`unit`]: `dx_i = (g_i − ⟨u_i, g_i⟩ u_i) / ‖x_i‖` with `u_i = x_i / ‖x_i‖`; 0 of a row that became zeros.
@@ -44,10 +50,16 @@ pub fn unit_backward<T: Scalar>(exec: &dyn Executor, width: usize, x: &[T], grad
     if whole("unit_backward", width, x.len()).is_none() {
         return;
     }
-    over(exec, x.len() / width, |row| row * width, Rows { data: dx, width }, |rows, dx| {
-        let numbers = rows.start * width..rows.end * width;
-        dispatch(Backward { width, x: &x[numbers.clone()], grad: &grad[numbers], dx: dx.data });
-    });
+    over(
+        exec,
+        x.len() / width,
+        |row| row * width,
+        Rows { data: dx, width },
+        |rows, dx| {
+            let numbers = rows.start * width..rows.end * width;
+            dispatch(Backward { width, x: &x[numbers.clone()], grad: &grad[numbers], dx: dx.data });
+        },
+    );
 }
 
 /// Infinite where a row becomes zeros.

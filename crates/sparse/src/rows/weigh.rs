@@ -32,9 +32,15 @@ pub fn weigh<T: Scalar>(
     }
     let n = base.len() / width;
     assert_eq!(weights.len(), parts.len() * n, "rows::weigh: `weights` must be [{}, {n}]", parts.len());
-    over(exec, n, |row| row * width * (1 + parts.len()), Rows { data: out, width }, |rows, out| {
-        dispatch(Forward { width, first: rows.start, base, parts, weights, out: out.data });
-    });
+    over(
+        exec,
+        n,
+        |row| row * width * (1 + parts.len()),
+        Rows { data: out, width },
+        |rows, out| {
+            dispatch(Forward { width, first: rows.start, base, parts, weights, out: out.data });
+        },
+    );
 }
 
 /// Gradients of [`weigh`] but for that of `base`, which is `grad`: `d_parts_k,i = weights_ki g_i` and `d_weights_ki = ⟨g_i, parts_k,i⟩` of
@@ -62,17 +68,23 @@ pub fn weigh_backward<T: Scalar>(
     let n = part.len() / width;
     assert_eq!((weights.len(), d_weights.len()), (n, n), "rows::weigh_backward: `weights` must be [{n}]");
     let outs = (Rows { data: d_part, width }, Rows { data: d_weights, width: 1 });
-    over(exec, n, |row| row * width * 2, outs, |rows, (d_part, d_weights)| {
-        let numbers = rows.start * width..rows.end * width;
-        dispatch(Backward {
-            width,
-            part: &part[numbers.clone()],
-            grad: &grad[numbers],
-            weights: &weights[rows],
-            d_part: d_part.data,
-            d_weights: d_weights.data,
-        });
-    });
+    over(
+        exec,
+        n,
+        |row| row * width * 2,
+        outs,
+        |rows, (d_part, d_weights)| {
+            let numbers = rows.start * width..rows.end * width;
+            dispatch(Backward {
+                width,
+                part: &part[numbers.clone()],
+                grad: &grad[numbers],
+                weights: &weights[rows],
+                d_part: d_part.data,
+                d_weights: d_weights.data,
+            });
+        },
+    );
 }
 
 struct Forward<'a, T> {
