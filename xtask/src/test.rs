@@ -41,6 +41,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     command.arg("test").args(packages(what(args, why.is_none()), &half, &args.more)).args(&args.more);
     if let Some(cases) = args.laws {
         command.env("COARSEN_LAW_CASES", cases.to_string());
+        // Tests run side by side, one a core: further threads of LibTorch's only wait for one another.
+        command.env("OMP_NUM_THREADS", "1");
     }
     let Some(why) = why else { return workspace::run(&mut command) };
 

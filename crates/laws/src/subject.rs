@@ -40,14 +40,15 @@ pub(crate) struct Built<M: ?Sized> {
 impl<M: Subject + ?Sized> Built<M> {
     /// Made for `dims`, with the parameters of `seed`, in double precision.
     ///
-    /// One training pass on a fixed batch moves running statistics away from where every operator starts.
+    /// One training pass on a fixed batch moves running statistics, where there are any, away from where every operator starts.
     pub(crate) fn new(make: &Make<M>, dims: &Dims, seed: u64) -> Self {
         let mut store = VarStore::new(Device::Cpu);
         store.set_kind(Kind::Double);
         let module = make(&Params::new(&store.root(), seed), dims);
         let built = Self { module, store };
-        let warm_up = warm_up();
-        no_grad(|| built.module.see(&warm_up.level(), warm_up.ctx));
+        if built.store.variables().values().any(|t| !t.requires_grad()) {
+            no_grad(|| WARM_UP.with(|g| built.module.see(g, Ctx::train(7))));
+        }
         built
     }
 
@@ -108,8 +109,8 @@ fn gradient(leaf: &Tensor) -> Tensor {
     if gradient.defined() { gradient.copy() } else { leaf.zeros_like() }
 }
 
-fn warm_up() -> Case {
-    Case::new(companions().into(), Edges::Unit, 0, Ctx::train(7))
+thread_local! {
+    static WARM_UP: Level = Case::new(companions().into(), Edges::Unit, 0, Ctx::train(7)).level();
 }
 
 /// The rows of `y` that are nodes: `[N, ·]` of a sparse level as they are, `[B, N, ·]` of a dense one without the padding.

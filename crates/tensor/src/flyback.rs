@@ -182,18 +182,9 @@ impl Function for Flyback {
     const NAME: &'static CStr = c"flyback";
 
     fn backward(&self, grads: &[Option<Tensor>], _: &[bool]) -> Vec<Option<Tensor>> {
-        let zeros;
-        let grad = match &grads[0] {
-            Some(grad) => grad,
-            None => {
-                zeros = self.messages[0].zeros_like();
-                &zeros
-            }
-        };
-        by_kind!(grad.kind(), T => self.gradients::<T>(grad, grads[1].as_ref()))
-            .into_iter()
-            .map(Some)
-            .collect()
+        let grad = grads[0].as_ref().map_or_else(|| self.messages[0].zeros_like(), Tensor::shallow_clone);
+        let of_beta = grads[1].as_ref();
+        by_kind!(grad.kind(), T => self.gradients::<T>(&grad, of_beta)).into_iter().map(Some).collect()
     }
 }
 
@@ -201,6 +192,8 @@ impl Function for Flyback {
 mod tests {
     use super::*;
     use crate::testing::{assert_close, ramp};
+
+    type Form = fn(&Scored, &[Scored], Option<f64>, Option<&Tensor>) -> [Tensor; 2];
 
     #[test]
     fn equals_libtorch_with_its_gradients() {
@@ -213,7 +206,7 @@ mod tests {
         ];
         for (n, drops, slope, seen) in cases {
             let keep = drops.then_some(&drawn[usize::from(n > 0)]);
-            let run = |f: &dyn Fn(&Scored, &[Scored], Option<f64>, Option<&Tensor>) -> [Tensor; 2]| {
+            let run = |f: Form| {
                 let x: Vec<Tensor> = [0.7, 0.5, 1.3].map(|step| ramp(&[n, 3], step)).into();
                 let shares: Vec<Tensor> = [0.9, 0.2, 1.6].map(|step| ramp(&[n, 2], step)).into();
                 let scored = |k: usize| Scored { x: x[k].shallow_clone(), shares: shares[k].shallow_clone() };
@@ -224,7 +217,7 @@ mod tests {
                 let gradients = x.iter().chain(&shares).map(Tensor::grad);
                 [y.detach(), beta.detach()].into_iter().chain(gradients).collect::<Vec<_>>()
             };
-            assert_close(&run(&flyback), &run(&composed), 1e-12);
+            assert_close(&run(flyback), &run(composed), 1e-12);
         }
     }
 }

@@ -156,7 +156,7 @@ impl Gathering {
     /// Gradients of the shares and of `φ`.
     fn gradients<T: Real>(&self, grad: &Tensor) -> [Tensor; 2] {
         let [of, phi, alpha, grad] = [&self.shares, &self.phi, &self.alpha, grad].map(Dense::new);
-        let [of, phi, alpha, grad] = [&of, &phi, &alpha, &grad].map(|t| t.slice::<T>());
+        let [of, phi, alpha, grad] = [&of, &phi, &alpha, &grad].map(Dense::slice::<T>);
         let keep = self.keep.as_ref().map(Dense::new);
         let keep = keep.as_ref().map(Dense::slice::<T>);
         let kept: Vec<T> =
@@ -175,18 +175,21 @@ impl Gathering {
         let d_shares = filled(&self.shares.size(), |d: &mut [T]| {
             d.fill(T::real(0.0));
             for (e, j, i, pair) in self.networks.entries() {
-                match self.form {
+                let of_pair = match self.form {
                     Weighing::Scaled => {
-                        d[2 * j] += d_score[e] * pair.map_or(T::ONE, |pair| phi[pair]);
-                        pair.into_iter().for_each(|pair| d_phi[pair] = d_score[e] * of[2 * j]);
+                        d[2 * j] += d_score[e] * pair.map_or(T::real(1.0), |pair| phi[pair]);
+                        d_score[e] * of[2 * j]
                     }
                     Weighing::Scaling => {
                         let sum = sum(self.slope, of[2 * j], of[2 * i + 1]);
                         let d_sum = d_score[e] * leaky_gradient(self.slope, sum);
                         d[2 * j] += d_sum;
                         d[2 * i + 1] += d_sum;
-                        pair.into_iter().for_each(|pair| d_phi[pair] = kept[e] * alpha[e]);
+                        kept[e] * alpha[e]
                     }
+                };
+                if let Some(pair) = pair {
+                    d_phi[pair] = of_pair;
                 }
             }
         });

@@ -36,7 +36,7 @@ pub fn unit<T: Scalar>(exec: &dyn Executor, width: usize, x: &[T], y: &mut [T]) 
     );
 }
 
-/// Gradient of [`unit`]: `dx_i = (g_i − ⟨u_i, g_i⟩ u_i) / ‖x_i‖` with `u_i = x_i / ‖x_i‖`; 0 of a row that became zeros.
+/// Gradient of [`fn@unit`]: `dx_i = (g_i − ⟨u_i, g_i⟩ u_i) / ‖x_i‖` with `u_i = x_i / ‖x_i‖`; 0 of a row that became zeros.
 ///
 /// # Shapes
 ///

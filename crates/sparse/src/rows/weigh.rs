@@ -26,7 +26,7 @@ pub fn weigh<T: Scalar>(
     out: &mut [T],
 ) {
     same("weigh", base.len(), &[out.len()]);
-    parts.iter().for_each(|part| same("weigh", base.len(), &[part.len()]));
+    same("weigh", base.len(), &parts.iter().map(|part| part.len()).collect::<Vec<_>>());
     if whole("weigh", width, base.len()).is_none() {
         return;
     }
