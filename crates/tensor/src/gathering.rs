@@ -177,7 +177,7 @@ impl Gathering {
             for (e, j, i, pair) in self.networks.entries() {
                 let of_pair = match self.form {
                     Weighing::Scaled => {
-                        d[2 * j] += d_score[e] * pair.map_or(T::real(1.0), |pair| phi[pair]);
+                        d[2 * j] += d_score[e] * pair.map_or(T::ONE, |pair| phi[pair]);
                         d_score[e] * of[2 * j]
                     }
                     Weighing::Scaling => {
