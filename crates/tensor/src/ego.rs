@@ -41,8 +41,6 @@ use crate::view::integers;
 pub struct Memberships {
     /// Rows are members, columns egos.
     relation: Arc<Relation>,
-    /// The pairs of each member.
-    by_member: Arc<Segments>,
     graphs: Arc<Segments>,
     options: (Kind, Device),
 }
@@ -64,8 +62,7 @@ impl Memberships {
             reach.pattern
         };
         let relation = Arc::clone(&reach.relation().transposed().relation);
-        let by_member = Arc::new(Segments::new(relation.csr().row_ptr().to_vec()));
-        Self { relation, by_member, graphs: Arc::clone(adj.pattern.graphs()), options: adj.options }
+        Self { relation, graphs: Arc::clone(adj.pattern.graphs()), options: adj.options }
     }
 
     /// Every node of a graph as a member of each of the graph's `egos`, itself included: what is compared with all of them.
@@ -93,8 +90,7 @@ impl Memberships {
         }
         let csr = Csr::new(graphs.rows(), graphs.rows(), row_ptr, col).expect("egos ascend and are nodes");
         let relation = Arc::new(Relation::new(csr));
-        let by_member = Arc::new(Segments::new(relation.csr().row_ptr().to_vec()));
-        Self { relation, by_member, graphs: Arc::clone(graphs), options }
+        Self { relation, graphs: Arc::clone(graphs), options }
     }
 
     /// Rows are members, columns egos.
@@ -149,7 +145,7 @@ impl Memberships {
     ///
     /// `[pairs]`, kept; differentiable.
     pub(crate) fn softmax_over_egos(&self, score: &Tensor) -> Tensor {
-        segment::softmax(score, &self.by_member)
+        segment::softmax(score, &by_row(&self.relation))
     }
 
     /// Mean over the members of each ego; 0 where it has none.
@@ -325,7 +321,7 @@ impl Networks {
 
     /// Softmax over the members of each cluster, the node that names it included.
     pub(crate) fn softmax_over_members(&self, score: &Tensor) -> Tensor {
-        segment::softmax(score, &Arc::new(Segments::new(self.members.relation.csr().row_ptr().to_vec())))
+        segment::softmax(score, &by_row(&self.members.relation))
     }
 
     /// The same numbers, 1 where a node names the cluster.
@@ -346,6 +342,11 @@ impl Networks {
     pub fn gather(&self, weight: &Tensor, h: &Tensor) -> Tensor {
         spmm(&self.members.relation, Side::Rows, Some(weight), h)
     }
+}
+
+/// The entries of each row.
+fn by_row(relation: &Relation) -> Arc<Segments> {
+    Arc::new(Segments::new(relation.csr().row_ptr().to_vec()))
 }
 
 fn with_one(value: &Tensor) -> Tensor {

@@ -1,6 +1,6 @@
-//! How fit a node is for an ego-network, and what a network's members weigh: AdamGNN's attentions over pairs, differentiable.
+//! How fit a node is for an ego-network: AdamGNN's attention over the egos of a member, differentiable.
 //!
-//! On the CPU each is one function with its own backward pass, in place of some twenty operations on a number a pair.
+//! On the CPU it is one function with its own backward pass, in place of a chain of operations on a number a pair.
 
 use std::ffi::CStr;
 use std::sync::Arc;
@@ -136,8 +136,8 @@ fn factors<T: Real>(
     [structural, like, phi]
 }
 
-/// Of a share that cancels nothing is left, not even rounding.
-pub(crate) fn sum<T: Real>(slope: Option<f64>, member: T, ego: T) -> T {
+/// The member's share cancels where nothing goes over the sum: then nothing of it is left, not even rounding.
+fn sum<T: Real>(slope: Option<f64>, member: T, ego: T) -> T {
     if slope.is_some() { member + ego } else { ego }
 }
 

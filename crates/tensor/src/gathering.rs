@@ -9,9 +9,9 @@ use tch::{Tensor, no_grad};
 use crate::autograd::{Function, record};
 use crate::ego::Networks;
 use crate::executor::TorchPool;
-use crate::fitness::{Shares, leaky, leaky_gradient, sum};
+use crate::fitness::{Shares, leaky, leaky_gradient};
 use crate::relation::Relation;
-use crate::view::{Dense, Real, by_kind, filled, on_host};
+use crate::view::{Dense, Real, by_kind, filled, filled_beside, on_host};
 
 /// What a member weighs, with `α` the softmax over the members of a network, the node that names it included, and `s` what
 /// [`Networks::assignment`] holds: `φ` of a member and 1 of the node that names the network.
@@ -128,7 +128,7 @@ impl Gathering {
         let (of, phi) = (of.slice::<T>(), phi.slice::<T>());
         let score = |(_, j, i, pair): Entry| match self.form {
             Weighing::Scaled => pair.map_or(T::ONE, |pair| phi[pair]) * of[2 * j],
-            Weighing::Scaling => leaky(self.slope, sum(self.slope, of[2 * j], of[2 * i + 1])),
+            Weighing::Scaling => leaky(self.slope, of[2 * j] + of[2 * i + 1]),
         };
         let score: Vec<T> = self.networks.entries().map(score).collect();
         filled(&[score.len() as i64], |alpha| {
@@ -171,9 +171,9 @@ impl Gathering {
         }
         let mut d_score = vec![T::real(0.0); alpha.len()];
         kernel::softmax_backward(&TorchPool, self.networks.ptr(), alpha, &d_alpha, 1, &mut d_score);
-        let mut d_phi = vec![T::real(0.0); phi.len()];
-        let d_shares = filled(&self.shares.size(), |d: &mut [T]| {
+        let both = filled_beside(&self.shares.size(), &self.phi.size(), |d: &mut [T], d_phi: &mut [T]| {
             d.fill(T::real(0.0));
+            d_phi.fill(T::real(0.0));
             for (e, j, i, pair) in self.networks.entries() {
                 let of_pair = match self.form {
                     Weighing::Scaled => {
@@ -181,8 +181,7 @@ impl Gathering {
                         d_score[e] * of[2 * j]
                     }
                     Weighing::Scaling => {
-                        let sum = sum(self.slope, of[2 * j], of[2 * i + 1]);
-                        let d_sum = d_score[e] * leaky_gradient(self.slope, sum);
+                        let d_sum = d_score[e] * leaky_gradient(self.slope, of[2 * j] + of[2 * i + 1]);
                         d[2 * j] += d_sum;
                         d[2 * i + 1] += d_sum;
                         kept[e] * alpha[e]
@@ -193,7 +192,7 @@ impl Gathering {
                 }
             }
         });
-        [d_shares, filled(&self.phi.size(), |out: &mut [T]| out.copy_from_slice(&d_phi))]
+        both.into()
     }
 }
 
@@ -230,7 +229,9 @@ mod tests {
         let (networks, pairs) = networks();
         let entries = networks.members.pair.len() as i64;
         let drawn = ramp(&[entries], 0.4).detach();
-        for (form, slope) in [(Weighing::Scaled, None), (Weighing::Scaling, Some(0.2))] {
+        for (form, slope) in
+            [(Weighing::Scaled, None), (Weighing::Scaling, Some(0.2)), (Weighing::Scaling, None)]
+        {
             for keep in [None, Some(&drawn)] {
                 let run = |f: &dyn Fn(&Shares<'_>, &Tensor) -> Tensor| {
                     let (of, phi) = (ramp(&[5, 2], 0.9), ramp(&[pairs], 0.7));

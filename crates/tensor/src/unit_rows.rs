@@ -2,15 +2,12 @@
 
 use std::ffi::CStr;
 
-use coarsen_sparse::rows::{unit, unit_backward};
+use coarsen_sparse::rows::{SHORTEST, unit, unit_backward};
 use tch::{Tensor, no_grad};
 
 use crate::autograd::{Function, record};
 use crate::executor::TorchPool;
 use crate::view::{Dense, by_kind, filled, on_host};
-
-/// A row of at most this length becomes a row of zeros.
-const FLOOR: f64 = 1e-12;
 
 /// Each row divided by its length; rows of (almost) no length become zeros, with gradient 0.
 ///
@@ -37,7 +34,7 @@ pub fn unit_rows(x: &Tensor) -> Tensor {
 /// The same of LibTorch's own operations.
 fn composed(x: &Tensor) -> Tensor {
     let length = x.norm_scalaropt_dim(2, [-1_i64].as_slice(), true);
-    x / length.masked_fill(&length.le(FLOOR), f64::INFINITY)
+    x / length.masked_fill(&length.le(SHORTEST), f64::INFINITY)
 }
 
 fn width(x: &Tensor) -> usize {

@@ -11,7 +11,7 @@ mod weigh;
 
 pub use norm::{Norm, Sums, normalize, normalize_backward, normalize_sums};
 pub use project::{project, project_backward};
-pub use unit::{unit, unit_backward};
+pub use unit::{SHORTEST, unit, unit_backward};
 pub use weigh::{weigh, weigh_backward};
 
 use crate::act::{Act, by_act};

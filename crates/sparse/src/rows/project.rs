@@ -2,14 +2,11 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::{same, whole};
+use super::{put, same, whole};
 use crate::lanes::dispatch;
 use crate::parallel::{Executor, Rows, over};
 use crate::scalar::Scalar;
 use crate::sums::dot;
-
-/// Rows whose share of a vector's gradient is added up by one task: a fixed number, so that sums depend on no executor.
-const BLOCK: usize = 256;
 
 /// `y_i = (⟨x_i, v_0⟩, ⟨x_i, v_1⟩)`.
 ///
@@ -60,38 +57,16 @@ pub fn project_backward<T: Scalar>(
         "rows::project_backward: vectors of {width}"
     );
     same("project_backward", x.len(), &[dx.len()]);
-    if whole("project_backward", width, x.len()).is_none() {
-        return;
-    }
-    let n = x.len() / width;
-    same("project_backward", 2 * n, &[grad.len()]);
-    let blocks = n.div_ceil(BLOCK);
-    let mut partial = vec![T::ZERO; blocks * 2 * width];
-    let dx = Blocks { data: dx, numbers: BLOCK * width };
-    let cost = |block: usize| n.min(block * BLOCK) * 4 * width;
-    over(exec, blocks, cost, (dx, Rows { data: &mut partial, width: 2 * width }), |range, (dx, partial)| {
-        let first = range.start * BLOCK;
-        let rows = dx.data.len() / width;
-        let (x, grad) = (&x[first * width..][..rows * width], &grad[2 * first..][..2 * rows]);
-        dispatch(Backward { width, x, vectors, grad, dx: dx.data, partial: partial.data });
+    let Some(grid) = whole("project_backward", width, x.len()) else { return };
+    same("project_backward", 2 * grid.rows(), &[grad.len()]);
+    let [dv, dw] = grid.total(exec, grid.pieces(dx), |block, [dv, dw], dx| {
+        let numbers = grid.block(block);
+        let grad = &grad[2 * numbers.start / width..2 * numbers.end / width];
+        dispatch(Backward { width, x: &x[numbers], vectors, grad, dx: dx.data, dv, dw });
     });
-    for (at, d) in d_vectors.iter_mut().enumerate() {
-        *d = T::from_f64(partial.iter().skip(at).step_by(2 * width).map(|x| x.to_f64()).sum());
-    }
-}
-
-/// Item `i` owns `numbers` of them, the last perhaps fewer.
-struct Blocks<'a, T> {
-    data: &'a mut [T],
-    numbers: usize,
-}
-
-impl<T: Send> crate::parallel::Pieces for Blocks<'_, T> {
-    fn split(self, items: usize) -> (Self, Self) {
-        let numbers = self.numbers;
-        let (head, tail) = self.data.split_at_mut(self.data.len().min(items * numbers));
-        (Self { data: head, numbers }, Self { data: tail, numbers })
-    }
+    let (v, w) = d_vectors.split_at_mut(width);
+    put(&dv, v);
+    put(&dw, w);
 }
 
 struct Forward<'a, T> {
@@ -119,8 +94,8 @@ struct Backward<'a, T> {
     vectors: &'a [T],
     grad: &'a [T],
     dx: &'a mut [T],
-    /// `[blocks, 2, width]`
-    partial: &'a mut [T],
+    dv: &'a mut [T],
+    dw: &'a mut [T],
 }
 
 impl<T: Scalar> WithSimd for Backward<'_, T> {
@@ -128,21 +103,17 @@ impl<T: Scalar> WithSimd for Backward<'_, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let Self { width, x, vectors, grad, dx, partial } = self;
+        let Self { width, x, vectors, grad, dx, dv, dw } = self;
         let (v, w) = vectors.split_at(width);
-        let blocks = x.chunks(BLOCK * width).zip(dx.chunks_mut(BLOCK * width)).zip(grad.chunks(2 * BLOCK));
-        for (((x, dx), grad), partial) in blocks.zip(partial.chunks_exact_mut(2 * width)) {
-            let (dv, dw) = partial.split_at_mut(width);
-            let rows = x.chunks_exact(width).zip(dx.chunks_exact_mut(width));
-            for ((x, dx), grad) in rows.zip(grad.chunks_exact(2)) {
-                let (g, h) = (grad[0], grad[1]);
-                for ((dx, &v), &w) in dx.iter_mut().zip(v).zip(w) {
-                    *dx = g * v + h * w;
-                }
-                for ((&x, dv), dw) in x.iter().zip(&mut *dv).zip(&mut *dw) {
-                    *dv += g * x;
-                    *dw += h * x;
-                }
+        let rows = x.chunks_exact(width).zip(dx.chunks_exact_mut(width));
+        for ((x, dx), grad) in rows.zip(grad.chunks_exact(2)) {
+            let (g, h) = (grad[0], grad[1]);
+            for ((dx, &v), &w) in dx.iter_mut().zip(v).zip(w) {
+                *dx = g * v + h * w;
+            }
+            for ((&x, dv), dw) in x.iter().zip(&mut *dv).zip(&mut *dw) {
+                *dv += g * x;
+                *dw += h * x;
             }
         }
     }
@@ -156,7 +127,8 @@ mod tests {
 
     #[test]
     fn a_product_and_its_gradients_on_every_machine() {
-        let (n, width) = (2 * BLOCK + 3, 5);
+        // Blocks hold some 8000 numbers.
+        let (n, width) = (3503, 5);
         let x: Vec<f64> = (0..n * width).map(|at| (at * 7 % 13) as f64 - 6.0).collect();
         let vectors: Vec<f64> = (0..2 * width).map(|at| at as f64 - 3.0).collect();
         let grad: Vec<f64> = (0..2 * n).map(|at| (at * 5 % 11) as f64 - 5.0).collect();

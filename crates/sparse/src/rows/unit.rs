@@ -8,8 +8,8 @@ use crate::parallel::{Executor, Rows, over};
 use crate::scalar::Scalar;
 use crate::sums::dot;
 
-/// A row of at most this length becomes a row of zeros.
-const FLOOR: f64 = 1e-12;
+/// A row of at most this length becomes a row of zeros under [`fn@unit`].
+pub const SHORTEST: f64 = 1e-12;
 
 /// `y_i = x_i / ‖x_i‖`; a row of (almost) no length becomes zeros.
 ///
@@ -66,7 +66,7 @@ pub fn unit_backward<T: Scalar>(exec: &dyn Executor, width: usize, x: &[T], grad
 #[inline(always)]
 fn length<T: Scalar>(x: &[T]) -> T {
     let length = dot(x, x).to_f64().sqrt();
-    T::from_f64(if length <= FLOOR { f64::INFINITY } else { length })
+    T::from_f64(if length <= SHORTEST { f64::INFINITY } else { length })
 }
 
 struct Forward<'a, T> {
