@@ -111,6 +111,10 @@ impl Block {
         close("A", &self.a, &want.a, tolerance)
     }
 
+    pub(crate) fn values(&self) -> impl Iterator<Item = &Tensor> {
+        [&self.x, &self.a].into_iter().chain(self.members.as_ref().map(|members| &members.s))
+    }
+
     pub(crate) fn is_finite(&self) -> Result<(), String> {
         finite("x of the coarser level", &self.x)?;
         finite("A of the coarser level", &self.a)?;

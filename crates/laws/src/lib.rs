@@ -28,8 +28,7 @@
 //! | [`model::tracing_changes_nothing`] | models | traces do not disturb |
 //! | [`config::round_trips`], [`config::unknown_key_refused`] | rows | the example is complete; a mistyped key does not run |
 //!
-//! The laws of order, batch and padding are compared with [`Laws::tolerance`], gradients with [`Laws::gradient_tolerance`], both
-//! relative; `docs/LAWS.md` states each law as a formula. What an operator gives is sorted into a [`Seen`], so that a law is written once for all
+//! What agrees does so up to rounding, which is derived from each operator's size and condition; `docs/LAWS.md` states each law as a formula. What an operator gives is sorted into a [`Seen`], so that a law is written once for all
 //! four contracts. What breaks a law is a [`Counterexample`], drawn, and written as Rust. [`function`] holds any function of a graph to laws, without
 //! LibTorch.
 //!
@@ -64,6 +63,7 @@
 //! assert!(broken.to_string().starts_with("padding_inert does not hold"), "{broken}");
 //! ```
 
+mod asked;
 mod block;
 pub mod case;
 mod check;
@@ -76,9 +76,11 @@ mod laws;
 pub mod model;
 pub mod pool;
 pub mod readout;
+mod rounding;
 mod seen;
 mod shared;
 mod subject;
+mod trial;
 
 pub use block::{Block, Members};
 pub use coarsen_graph::counterexample::{self, Counterexample};

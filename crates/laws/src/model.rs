@@ -6,14 +6,17 @@ use coarsen_pool::Invariance;
 use coarsen_tensor::{Layout, Level};
 use tch::no_grad;
 
+use crate::asked;
 use crate::case::Direction;
-use crate::check::{self, Law, Promise};
+use crate::check::{self, Asks, Law, Promise};
 use crate::compare::{finite, require, tied};
 use crate::error::Broken;
 use crate::laws::Laws;
+use crate::rounding::Tolerance;
 use crate::seen::Seen;
 use crate::shared;
-use crate::subject::{Built, Make, Subject, rows};
+use crate::subject::{Make, Subject, rows};
+use crate::trial::Trial;
 
 impl Subject for dyn Model {
     const DIRECTION: Direction = Direction::Undirected;
@@ -78,15 +81,20 @@ fn ready(model: &dyn Model, g: &Level) -> Level {
 }
 
 const LAWS: &[Law<dyn Model>] = &[
-    Law { name: "well_formed", promise: Promise::Always, holds: shared::well_formed },
-    Law { name: "finite", promise: Promise::Always, holds: shared::finite },
-    Law { name: "repeatable", promise: Promise::Always, holds: shared::repeatable },
-    Law { name: "tracing_changes_nothing", promise: Promise::Always, holds: tracing_changes_nothing },
-    Law { name: "invariant", promise: Promise::Order, holds: invariant },
-    Law { name: "batch_independent", promise: Promise::Batch, holds: shared::batch_independent },
-    Law { name: "padding_inert", promise: Promise::Padding, holds: shared::padding_inert },
-    Law { name: "layouts_agree", promise: Promise::Always, holds: shared::layouts_agree },
-    Law { name: "every_parameter_learns", promise: Promise::Always, holds: shared::every_parameter_learns },
+    Law { name: "well_formed", promise: Promise::Always, asks: Asks::Of(asked::well_formed) },
+    Law { name: "finite", promise: Promise::Always, asks: Asks::Own(shared::finite_degenerate) },
+    Law { name: "finite", promise: Promise::Always, asks: Asks::Of(asked::finite) },
+    Law { name: "repeatable", promise: Promise::Always, asks: Asks::Of(asked::repeatable) },
+    Law { name: "tracing_changes_nothing", promise: Promise::Always, asks: Asks::Of(traced) },
+    Law { name: "invariant", promise: Promise::Order, asks: Asks::Of(asked::order) },
+    Law { name: "batch_independent", promise: Promise::Batch, asks: Asks::Of(asked::batch_independent) },
+    Law { name: "padding_inert", promise: Promise::Padding, asks: Asks::Of(asked::padding_inert) },
+    Law { name: "layouts_agree", promise: Promise::Always, asks: Asks::Of(asked::layouts_agree) },
+    Law {
+        name: "every_parameter_learns",
+        promise: Promise::Always,
+        asks: Asks::Own(shared::every_parameter_learns),
+    },
 ];
 
 /// Holds a network to all laws: `well_formed`, `finite`, `repeatable`, `tracing_changes_nothing`, `invariant`, `batch_independent`,
@@ -145,16 +153,17 @@ pub fn ties(make: &Make<dyn Model>, laws: &Laws) -> Result<u32, Broken> {
 ///
 /// [`Broken::Counterexample`] with the smallest batch found.
 pub fn tracing_changes_nothing(make: &Make<dyn Model>, laws: &Laws) -> Result<(), Broken> {
-    let exact = Laws { tolerance: 0.0, ..laws.clone() };
-    laws.hold("tracing_changes_nothing", Direction::Undirected, |case| {
-        let built = Built::new(make, &case.dims(), case.seed);
-        let ctx = Ctx { train: false, ..case.ctx };
-        let g = case.level();
-        let g = ready(built.module.as_ref(), &g);
-        let forward = |ctx| no_grad(|| built.module.forward(&g, ctx));
-        let traces = forward(ctx.traced()).traces;
-        seen(&g, forward(ctx.traced())).agrees(&seen(&g, forward(ctx)), &exact)?;
-        require(forward(ctx).traces.is_empty(), || "traces are kept unasked".to_owned())?;
-        traces.iter().try_for_each(|trace| finite(&trace.name, &trace.value))
-    })
+    check::alone("tracing_changes_nothing", traced, make, laws)
+}
+
+fn traced(trial: &Trial<dyn Model>) -> Result<(), String> {
+    let module = trial.built().module.as_ref();
+    let ctx = Ctx { train: false, ..trial.case.ctx };
+    let g = ready(module, trial.level());
+    let forward = |ctx| no_grad(|| module.forward(&g, ctx));
+    let traces = forward(ctx.traced()).traces;
+    let untraced = forward(ctx);
+    require(untraced.traces.is_empty(), || "traces are kept unasked".to_owned())?;
+    seen(&g, forward(ctx.traced())).agrees(&seen(&g, untraced), Tolerance::NONE)?;
+    traces.iter().try_for_each(|trace| finite(&trace.name, &trace.value))
 }

@@ -4,8 +4,9 @@ use coarsen_nn::{Ctx, Dims, Params, Readout};
 use coarsen_pool::Invariance;
 use coarsen_tensor::Level;
 
+use crate::asked;
 use crate::case::Direction;
-use crate::check::{self, Law, Promise};
+use crate::check::{self, Asks, Law, Promise};
 use crate::compare::require;
 use crate::error::Broken;
 use crate::laws::Laws;
@@ -29,14 +30,19 @@ impl Subject for dyn Readout {
 }
 
 const LAWS: &[Law<dyn Readout>] = &[
-    Law { name: "well_formed", promise: Promise::Always, holds: shared::well_formed },
-    Law { name: "finite", promise: Promise::Always, holds: shared::finite },
-    Law { name: "repeatable", promise: Promise::Always, holds: shared::repeatable },
-    Law { name: "invariant", promise: Promise::Order, holds: invariant },
-    Law { name: "batch_independent", promise: Promise::Batch, holds: shared::batch_independent },
-    Law { name: "padding_inert", promise: Promise::Padding, holds: shared::padding_inert },
-    Law { name: "layouts_agree", promise: Promise::Always, holds: shared::layouts_agree },
-    Law { name: "every_parameter_learns", promise: Promise::Always, holds: shared::every_parameter_learns },
+    Law { name: "well_formed", promise: Promise::Always, asks: Asks::Of(asked::well_formed) },
+    Law { name: "finite", promise: Promise::Always, asks: Asks::Own(shared::finite_degenerate) },
+    Law { name: "finite", promise: Promise::Always, asks: Asks::Of(asked::finite) },
+    Law { name: "repeatable", promise: Promise::Always, asks: Asks::Of(asked::repeatable) },
+    Law { name: "invariant", promise: Promise::Order, asks: Asks::Of(asked::order) },
+    Law { name: "batch_independent", promise: Promise::Batch, asks: Asks::Of(asked::batch_independent) },
+    Law { name: "padding_inert", promise: Promise::Padding, asks: Asks::Of(asked::padding_inert) },
+    Law { name: "layouts_agree", promise: Promise::Always, asks: Asks::Of(asked::layouts_agree) },
+    Law {
+        name: "every_parameter_learns",
+        promise: Promise::Always,
+        asks: Asks::Own(shared::every_parameter_learns),
+    },
 ];
 
 /// Holds a readout to all laws: `well_formed`, `finite`, `repeatable`, `invariant`, `batch_independent`, `padding_inert`,

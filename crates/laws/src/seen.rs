@@ -6,7 +6,7 @@ use tch::{Kind, Tensor};
 
 use crate::block::Block;
 use crate::compare::{close, finite, require, zero};
-use crate::laws::Laws;
+use crate::rounding::Tolerance;
 
 /// What an operator gave for a batch, sorted by what renumbering its nodes does to it.
 #[derive(Debug, Default)]
@@ -71,9 +71,27 @@ impl Seen {
     }
 
     /// Everything that order does not touch put into the order of members: sparse clusters have no order of their own.
-    pub(crate) fn canonical(mut self) -> Self {
-        self.blocks.iter_mut().for_each(Block::sort);
-        self
+    pub(crate) fn canonical(&self) -> Self {
+        let mut sorted = self.shallow_clone();
+        sorted.blocks.iter_mut().for_each(Block::sort);
+        sorted
+    }
+
+    fn shallow_clone(&self) -> Self {
+        let shared = |list: &[(String, Tensor)]| {
+            list.iter().map(|(name, t)| (name.clone(), t.shallow_clone())).collect::<Vec<_>>()
+        };
+        Self {
+            nodes: shared(&self.nodes),
+            graphs: shared(&self.graphs),
+            blocks: self.blocks.iter().map(Block::shallow_clone).collect(),
+            losses: self.losses.iter().map(shared_loss).collect(),
+            zeros: shared(&self.zeros),
+            node_gradients: shared(&self.node_gradients),
+            edge_gradients: shared(&self.edge_gradients),
+            gradients: shared(&self.gradients),
+            ..*self
+        }
     }
 
     /// What was seen of graph `b`, whose nodes are `rows`; without losses and gradients.
@@ -90,18 +108,18 @@ impl Seen {
     }
 
     /// Everything but losses agrees.
-    pub(crate) fn agrees(&self, want: &Self, laws: &Laws) -> Result<(), String> {
+    pub(crate) fn agrees(&self, want: &Self, tolerance: Tolerance) -> Result<(), String> {
         self.zeros.iter().try_for_each(|(name, t)| zero(name, t))?;
-        all(&self.nodes, &want.nodes, laws.tolerance)?;
-        all(&self.graphs, &want.graphs, laws.tolerance)?;
+        all(&self.nodes, &want.nodes, tolerance.values)?;
+        all(&self.graphs, &want.graphs, tolerance.values)?;
         let counts = (self.blocks.len(), want.blocks.len());
         require(counts.0 == counts.1, || format!("{} coarser graphs in place of {}", counts.0, counts.1))?;
         for (b, (got, want)) in self.blocks.iter().zip(&want.blocks).enumerate() {
-            got.agrees(want, laws.tolerance).map_err(|how| format!("coarser graph {b}: {how}"))?;
+            got.agrees(want, tolerance.values).map_err(|how| format!("coarser graph {b}: {how}"))?;
         }
-        all(&self.node_gradients, &want.node_gradients, laws.gradient_tolerance)?;
-        all(&self.edge_gradients, &want.edge_gradients, laws.gradient_tolerance)?;
-        all(&self.gradients, &want.gradients, laws.gradient_tolerance)
+        all(&self.node_gradients, &want.node_gradients, tolerance.gradients)?;
+        all(&self.edge_gradients, &want.edge_gradients, tolerance.gradients)?;
+        all(&self.gradients, &want.gradients, tolerance.gradients)
     }
 
     /// The losses agree one by one.
@@ -139,6 +157,19 @@ impl Seen {
         Ok(())
     }
 
+    /// All that is no gradient.
+    pub(crate) fn values(&self) -> Vec<&Tensor> {
+        let rows = self.nodes.iter().chain(&self.graphs).map(|(_, t)| t);
+        let blocks = self.blocks.iter().flat_map(Block::values);
+        rows.chain(blocks).chain(self.losses.iter().map(|loss| &loss.value)).collect()
+    }
+
+    /// The gradients.
+    pub(crate) fn all_gradients(&self) -> Vec<&Tensor> {
+        let lists = [&self.node_gradients, &self.edge_gradients, &self.gradients];
+        lists.into_iter().flatten().map(|(_, t)| t).collect()
+    }
+
     /// Every number is one.
     pub(crate) fn is_finite(&self) -> Result<(), String> {
         let lists = [&self.nodes, &self.graphs, &self.node_gradients, &self.edge_gradients, &self.gradients];
@@ -146,6 +177,10 @@ impl Seen {
         self.blocks.iter().try_for_each(Block::is_finite)?;
         self.losses.iter().try_for_each(|loss| finite(&format!("loss {}", loss.name), &loss.value))
     }
+}
+
+fn shared_loss(loss: &Loss) -> Loss {
+    Loss { value: loss.value.shallow_clone(), ..*loss }
 }
 
 /// What a loss of the whole should be. `None`: a mean, and over what is not known.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use coarsen_nn::{Ctx, Dims, Params};
-use coarsen_tensor::{Adjacency, Level, Sparse};
+use coarsen_tensor::{Adjacency, Layout, Level, Sparse};
 use tch::{Device, Kind, Tensor, nn::VarStore, no_grad};
 
 use crate::case::{Case, Direction, Edges, companions};
@@ -84,6 +84,11 @@ impl<M: Subject + ?Sized> Built<M> {
         named.sort_by(|a, b| a.0.cmp(&b.0));
         named
     }
+}
+
+/// The level as it was drawn.
+pub(crate) fn as_it_is(g: &Level) -> Level {
+    g.to_layout(Layout::Sparse)
 }
 
 /// A level whose features and weights collect gradients.

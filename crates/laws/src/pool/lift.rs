@@ -1,25 +1,20 @@
 //! Laws of lifting.
 
 use coarsen_pool::{Pool, Pooled};
-use coarsen_tensor::{Assignment, Level, Relation};
+use coarsen_tensor::{Assignment, Relation};
 use tch::{Kind, Tensor};
 
-use crate::case::{Case, Direction};
+use super::pooled;
+use crate::check;
 use crate::compare::{close, require, zero};
 use crate::error::Broken;
 use crate::laws::Laws;
-use crate::subject::{Built, Make, padding};
+use crate::rounding::Tolerance;
+use crate::subject::{Make, padding};
+use crate::trial::Trial;
 
 /// Columns that are lifted.
 const WIDTH: i64 = 2;
-
-/// A level as the operator works on it, and what it made of it.
-fn pooled(built: &Built<dyn Pool>, case: &Case) -> (Level, Pooled) {
-    let g = case.level();
-    let g = g.to_layout(built.module.layouts(g.layout()).0);
-    let pooled = built.module.pool(&g, case.ctx);
-    (g, pooled)
-}
 
 /// The shape of features of the coarser level, [`WIDTH`] columns wide.
 fn shape(pooled: &Pooled) -> Vec<i64> {
@@ -34,17 +29,18 @@ fn shape(pooled: &Pooled) -> Vec<i64> {
 ///
 /// [`Broken::Counterexample`] with the smallest batch found.
 pub fn lift_returns_to_the_nodes(make: &Make<dyn Pool>, laws: &Laws) -> Result<(), Broken> {
-    laws.hold("lift_returns_to_the_nodes", Direction::Undirected, |case| {
-        let built = Built::new(make, &case.dims(), case.seed);
-        let (g, pooled) = pooled(&built, case);
-        let mut want = g.x.size();
-        *want.last_mut().expect("x has at least two dimensions") = WIDTH;
-        let lifted = built.module.lift(&Tensor::ones(shape(&pooled), g.options()), &pooled.selection);
-        require(lifted.size() == want, || format!("shape {:?} in place of {want:?}", lifted.size()))?;
-        padding(&g, &lifted).map_or(Ok(()), |t| zero("a padded row", &t))?;
-        dropped(&pooled.selection.s)
-            .map_or(Ok(()), |nodes| zero("a dropped node", &lifted.index_select(0, &nodes)))
-    })
+    check::alone("lift_returns_to_the_nodes", returns, make, laws)
+}
+
+pub(super) fn returns(trial: &Trial<dyn Pool>) -> Result<(), String> {
+    let (g, pooled) = pooled(trial);
+    let mut want = g.x.size();
+    *want.last_mut().expect("x has at least two dimensions") = WIDTH;
+    let lifted = trial.built().module.lift(&Tensor::ones(shape(&pooled), g.options()), &pooled.selection);
+    require(lifted.size() == want, || format!("shape {:?} in place of {want:?}", lifted.size()))?;
+    padding(&g, &lifted).map_or(Ok(()), |t| zero("a padded row", &t))?;
+    dropped(&pooled.selection.s)
+        .map_or(Ok(()), |nodes| zero("a dropped node", &lifted.index_select(0, &nodes)))
 }
 
 /// The nodes in no cluster of a sparse `S`.
@@ -56,29 +52,40 @@ fn dropped(s: &Assignment) -> Option<Tensor> {
 }
 
 /// Lifting is linear, `lift(a + 2 b) = lift(a) + 2 lift(b)`; and where no node is in two clusters, what comes to a node is that of its cluster,
-/// `lift(x')_i = lift(1)_i x'_{c(i)}`, from which every cluster can be read back: `lift(1)_i ≠ 0` for a member `i`. To [`Laws::tolerance`].
+/// `lift(x')_i = lift(1)_i x'_{c(i)}`, from which every cluster can be read back: `lift(1)_i ≠ 0` for a member `i`. Up to rounding.
 ///
 /// # Errors
 ///
 /// [`Broken::Counterexample`] with the smallest batch found.
 pub fn lift_round_trips(make: &Make<dyn Pool>, laws: &Laws) -> Result<(), Broken> {
-    laws.hold("lift_round_trips", Direction::Undirected, |case| {
-        let built = Built::new(make, &case.dims(), case.seed);
-        let (g, pooled) = pooled(&built, case);
-        let lift = |x: &Tensor| built.module.lift(x, &pooled.selection);
-        let shape = shape(&pooled);
-        let place = Tensor::arange(shape.iter().product::<i64>(), g.options()).view(shape.as_slice());
-        let (a, b) = ((&place * 0.7 + 0.3).sin(), (&place * 1.3 + 0.1).cos());
-        let (of_a, of_b) = (lift(&a), lift(&b));
-        close("lifted a + 2 b", &lift(&(&a + &b * 2.0)), &(&of_a + of_b * 2.0), laws.tolerance)?;
-        match &pooled.selection.s {
-            Assignment::Entries(e) => read_back(&e.relation, &a, &of_a, &lift(&a.ones_like()), laws),
-            Assignment::Rows { .. } | Assignment::Padded { .. } => Ok(()),
-        }
-    })
+    check::alone("lift_round_trips", round_trips, make, laws)
 }
 
-fn read_back(s: &Relation, x: &Tensor, lifted: &Tensor, of_ones: &Tensor, laws: &Laws) -> Result<(), String> {
+pub(super) fn round_trips(trial: &Trial<dyn Pool>) -> Result<(), String> {
+    let (g, pooled) = pooled(trial);
+    let lift = |x: &Tensor| trial.built().module.lift(x, &pooled.selection);
+    let shape = shape(&pooled);
+    let place = Tensor::arange(shape.iter().product::<i64>(), g.options()).view(shape.as_slice());
+    let (a, b) = ((&place * 0.7 + 0.3).sin(), (&place * 1.3 + 0.1).cos());
+    let (of_a, of_b) = (lift(&a), lift(&b));
+    let (got, want) = (lift(&(&a + &b * 2.0)), &of_a + of_b * 2.0);
+    trial.agree(|tolerance| close("lifted a + 2 b", &got, &want, tolerance.values))?;
+    match &pooled.selection.s {
+        Assignment::Entries(e) => {
+            let of_ones = lift(&a.ones_like());
+            trial.agree(|tolerance| read_back(&e.relation, &a, &of_a, &of_ones, tolerance))
+        }
+        Assignment::Rows { .. } | Assignment::Padded { .. } => Ok(()),
+    }
+}
+
+fn read_back(
+    s: &Relation,
+    x: &Tensor,
+    lifted: &Tensor,
+    of_ones: &Tensor,
+    tolerance: Tolerance,
+) -> Result<(), String> {
     let s = s.csr();
     if s.row_ptr().windows(2).any(|ends| ends[1] - ends[0] > 1) {
         return Ok(());
@@ -89,7 +96,7 @@ fn read_back(s: &Relation, x: &Tensor, lifted: &Tensor, of_ones: &Tensor, laws: 
     let (members, cluster) = (Tensor::from_slice(&members), Tensor::from_slice(&cluster));
     let of_ones = of_ones.index_select(0, &members);
     let want = &of_ones * x.index_select(0, &cluster);
-    close("what was lifted to the members", &lifted.index_select(0, &members), &want, laws.tolerance)?;
+    close("what was lifted to the members", &lifted.index_select(0, &members), &want, tolerance.values)?;
     let reaches = of_ones.select(1, 0).ne(0.0).to_kind(Kind::Double);
     let reached = Tensor::zeros([x.size()[0]], (Kind::Double, x.device())).index_add(0, &cluster, &reaches);
     let lost = reached.eq(0.0).sum(Kind::Int64).int64_value(&[]);
