@@ -124,7 +124,7 @@ fn off_orthogonal(s: &Tensor) -> Tensor {
     sum(&(gram - eye).square(), &[1, 2])
 }
 
-/// MinCutPool's orthogonality (Bianchi et al. 2020, eq. 9) with the norm of `torch.norm(ss)` without `dim`: one of the batch.
+/// The loss of orthogonality of MinCutPool (Bianchi et al. 2020), unscaled, with the norm of `torch.norm(ss)` without `dim`: one of the batch.
 #[test]
 fn the_norm_is_that_of_the_batch() {
     let shipped = |g: &Level| with_loss(g, Over::Graphs, |_, s| root(&sum(&off_orthogonal(s), &[0])));

@@ -213,7 +213,7 @@ fn squares(adj: Adjacency) -> Padded {
     p
 }
 
-/// A random-walk norm where a symmetric one is meant (Bianchi et al. 2020, eq. 8): the coarser graph is directed.
+/// A random-walk norm where the symmetric one of MinCutPool (Bianchi et al. 2020) is meant: the coarser graph is directed.
 #[test]
 fn edges_are_normalised_by_rows_alone() {
     let shipped = |g: &Level, sel: &Selection| {
