@@ -72,32 +72,32 @@ impl BatchNorm {
     ///
     /// As [`forward`](Self::forward); masked rows are 0.
     pub fn activated(&self, x: &Tensor, mask: Option<&Tensor>, act: Activation, ctx: Ctx) -> Tensor {
-        let rows = x.reshape([-1, self.features()]);
-        let y = match mask {
+        let rows = || x.reshape([-1, self.features()]);
+        match mask {
             Some(mask) if ctx.train && x.device() == Device::Cpu => {
-                let valid = mask.reshape([-1]).nonzero().view([-1]);
+                let (rows, valid) = (rows(), mask.reshape([-1]).nonzero().view([-1]));
                 let y = self.by_batch(&rows.index_select(0, &valid), act);
-                rows.zeros_like().index_copy(0, &valid, &y)
+                rows.zeros_like().index_copy(0, &valid, &y).reshape(x.size())
             }
-            Some(mask) => self.masked(&rows, &mask.reshape([-1, 1]).to_kind(x.kind()), act, ctx),
-            None if !ctx.train => act.apply(&self.by_running(&rows)),
-            None => self.by_batch(&rows, act),
-        };
-        y.reshape(x.size())
+            Some(mask) => {
+                let mask = mask.reshape([-1, 1]).to_kind(x.kind());
+                self.masked(&rows(), &mask, act, ctx).reshape(x.size())
+            }
+            None if !ctx.train => act.apply(&self.by_running(x)),
+            None => self.by_batch(x, act),
+        }
     }
 
     /// By the statistics of the rows, of all parts where they are a part of a batch.
     fn by_batch(&self, rows: &Tensor, act: Activation) -> Tensor {
         let of_batch = moments(rows);
-        let n = of_batch.rows;
-        if n < 2.0 {
+        if of_batch.rows < 2.0 {
             return act.apply(&(rows * 0.0 + &self.bias));
         }
         if is_first() {
             no_grad(|| {
                 let _ = self.running_mean.shallow_clone().lerp_(&of_batch.mean, MOMENTUM);
-                let unbiased = &of_batch.variance * (n / (n - 1.0));
-                let _ = self.running_var.shallow_clone().lerp_(&unbiased, MOMENTUM);
+                let _ = self.running_var.shallow_clone().lerp_(&of_batch.unbiased(), MOMENTUM);
             });
         }
         act.after(|act| batch_norm(rows, &of_batch, &self.weight, &self.bias, EPS, act))

@@ -6,7 +6,7 @@ use std::ffi::CStr;
 
 use coarsen_sparse::Act;
 use coarsen_sparse::rows::{self, Norm, Sums};
-use tch::{Kind, Tensor, no_grad};
+use tch::{Tensor, no_grad};
 
 use crate::autograd::{Function, record};
 use crate::epilogue::composed;
@@ -29,67 +29,83 @@ pub struct Moments {
 ///
 /// # Shapes
 ///
-/// `x: [N, F]`.
+/// `x: […, F]`.
 pub fn moments(x: &Tensor) -> Moments {
     no_grad(|| {
-        let (rows, width) = (x.size()[0] as f64, x.size()[1]);
+        let width = width(x);
+        let rows = x.numel() as f64 / width.max(1) as f64;
         if !on_host(x) {
-            let (over, n) = ([0i64].as_slice(), rows.max(1.0));
+            let (x, over, n) = (x.reshape([-1, width]), [0i64].as_slice(), rows.max(1.0));
             let mean = x.sum_dim_intlist(over, false, x.kind()) / n;
-            let variance = (x - &mean).square().sum_dim_intlist(over, false, x.kind()) / n;
+            let variance = (&x - &mean).square().sum_dim_intlist(over, false, x.kind()) / n;
             return Moments { mean, variance, rows };
         }
+        let mut rows = rows;
         let (mean, variance) = by_kind!(x.kind(), T => {
             let x = Dense::new(x);
-            filled_beside(&[width], &[width], |mean, variance| {
+            filled_beside(&[width], &[width], |mean: &mut [T], variance| {
                 rows::moments(&TorchPool, width as usize, x.slice::<T>(), mean, variance);
+                if !is_whole() {
+                    rows = of_all_parts(rows, mean, variance);
+                }
             })
         });
-        Moments { mean, variance, rows }.of_all_parts()
+        Moments { mean, variance, rows }
     })
 }
 
 impl Moments {
-    /// Of the rows of all parts, where these are of one (Chan et al. 1983, eq. 2.1).
-    fn of_all_parts(self) -> Self {
-        if is_whole() {
-            return self;
+    /// The variance of which the sample's is an estimate, `n / (n − 1)` times the biased one; of at least two rows.
+    pub fn unbiased(&self) -> Tensor {
+        let factor = self.rows / (self.rows - 1.0);
+        if !on_host(&self.variance) {
+            return &self.variance * factor;
         }
-        let width = self.mean.numel();
-        let mut brought = vec![0.0; 1 + 2 * width];
-        brought[0] = self.rows;
-        for (part, of) in brought[1..].chunks_exact_mut(width.max(1)).zip([&self.mean, &self.variance]) {
-            of.to_kind(Kind::Double).copy_data(part, width);
-        }
-        let (mut rows, mut mean, mut squares) = (0.0, vec![0.0; width], vec![0.0; width]);
-        for part in all_gather(brought).iter().filter(|part| part[0] > 0.0) {
-            let (n, total) = (part[0], rows + part[0]);
-            for column in 0..width {
-                let apart = part[1 + column] - mean[column];
-                mean[column] += apart * n / total;
-                squares[column] += part[1 + width + column] * n + apart * apart * rows * n / total;
-            }
-            rows = total;
-        }
-        let variance: Vec<f64> = squares.iter().map(|squares| squares / rows.max(1.0)).collect();
-        let like = |of: &[f64]| Tensor::from_slice(of).to_kind(self.mean.kind());
-        Self { mean: like(&mean), variance: like(&variance), rows }
+        by_kind!(self.variance.kind(), T => {
+            let variance = Dense::new(&self.variance);
+            filled(&variance.size(), |out: &mut [T]| {
+                out.iter_mut().zip(variance.slice::<T>()).for_each(|(out, &v)| *out = v * T::real(factor));
+            })
+        })
     }
+}
+
+/// Makes moments of the rows here those of the rows of all parts, and gives how many these are (Chan et al. 1983, eq. 2.1).
+fn of_all_parts<T: Real>(rows: f64, mean: &mut [T], variance: &mut [T]) -> f64 {
+    let width = mean.len();
+    let here = mean.iter().chain(&*variance).map(|x| x.to_f64());
+    let brought = [rows].into_iter().chain(here).collect();
+    let (mut rows, mut means, mut squares) = (0.0, vec![0.0; width], vec![0.0; width]);
+    for part in all_gather(brought).iter().filter(|part| part[0] > 0.0) {
+        let (n, total) = (part[0], rows + part[0]);
+        for column in 0..width {
+            let apart = part[1 + column] - means[column];
+            means[column] += apart * n / total;
+            squares[column] += part[1 + width + column] * n + apart * apart * rows * n / total;
+        }
+        rows = total;
+    }
+    for (column, (mean, variance)) in mean.iter_mut().zip(variance).enumerate() {
+        *mean = T::real(means[column]);
+        *variance = T::real(squares[column] / rows.max(1.0));
+    }
+    rows
 }
 
 /// `act(γ (x − μ) / √(σ² + ε) + β)`, where `μ` and `σ²` are the [`moments`] of `x` itself: the gradient goes through them.
 ///
 /// # Shapes
 ///
-/// `x: [N, F]`, kept; `gamma, beta: [F]`.
+/// `x: […, F]`, kept; `gamma, beta: [F]`.
 ///
 /// # Complexity
 ///
-/// Time `O(N F)`: one pass forward, two backward.
+/// Time `O(rows · F)`: one pass forward, two backward.
 pub fn batch_norm(x: &Tensor, of_x: &Moments, gamma: &Tensor, beta: &Tensor, eps: f64, act: Act) -> Tensor {
     if !on_host(x) {
-        let none = None::<&Tensor>;
-        return composed(x.batch_norm(Some(gamma), Some(beta), none, none, true, 0.0, eps, false), None, act);
+        let (none, rows) = (None::<&Tensor>, x.reshape([-1, width(x)]));
+        let y = rows.batch_norm(Some(gamma), Some(beta), none, none, true, 0.0, eps, false);
+        return composed(y.reshape(x.size()), None, act);
     }
     let saved = BatchNorm {
         x: x.shallow_clone(),
@@ -104,6 +120,10 @@ pub fn batch_norm(x: &Tensor, of_x: &Moments, gamma: &Tensor, beta: &Tensor, eps
     let y = no_grad(|| by_kind!(x.kind(), T => saved.forward::<T>()));
     let saved = BatchNorm { y: y.shallow_clone(), ..saved };
     record(&[x, gamma, beta], y, saved)
+}
+
+fn width(x: &Tensor) -> i64 {
+    x.size().last().copied().unwrap_or(1)
 }
 
 struct BatchNorm {
@@ -155,7 +175,7 @@ impl Function for BatchNorm {
                     })
                 };
                 let (gamma, beta) = (parameter(&here.weight), parameter(&here.bias));
-                let sums = of_all_parts(here);
+                let sums = sums_of_all_parts(here);
                 let dx = filled(&self.x.size(), |dx| {
                     rows::normalize_backward(&TorchPool, width, x, y, grad, norm, self.act, &sums, dx);
                 });
@@ -166,7 +186,7 @@ impl Function for BatchNorm {
 }
 
 /// Sums over the rows of all parts, where these are over one.
-fn of_all_parts(here: Sums) -> Sums {
+fn sums_of_all_parts(here: Sums) -> Sums {
     if is_whole() {
         return here;
     }
