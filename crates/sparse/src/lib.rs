@@ -87,7 +87,7 @@ pub use sddmm::sddmm;
 pub use sharpen::sharpen;
 pub use spgemm::Product;
 pub use spmm::{
-    row_sums, spmm, spmm_act, spmm_beside, spmm_beside_backward, spmm_mean, spmm_mean_backward, spmm_own,
-    spmm_own_transposed, spmm_transposed,
+    row_sums, spmm, spmm_act, spmm_beside, spmm_beside_backward, spmm_halves, spmm_halves_backward,
+    spmm_mean, spmm_mean_backward, spmm_own, spmm_own_transposed, spmm_transposed,
 };
 pub use spmm_max::{spmm_max, spmm_max_backward, spmm_max_values};

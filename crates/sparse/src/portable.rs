@@ -6,7 +6,10 @@ use crate::attention::{Attention, attend, attend_backward};
 use crate::lanes::tests::{machines, on};
 use crate::rows::{self, Norm};
 use crate::segment;
-use crate::{Act, Csr, Pattern, Scalar, Serial, sddmm, spmm_act, spmm_beside_backward, spmm_own_transposed};
+use crate::{
+    Act, Csr, Pattern, Scalar, Serial, sddmm, spmm_act, spmm_beside_backward, spmm_halves,
+    spmm_own_transposed,
+};
 
 /// What `kernel` writes over `len` stale numbers; fails if the instruction set shows.
 fn same<T: Scalar + Debug>(len: usize, kernel: impl Fn(&mut [T])) {
@@ -39,6 +42,7 @@ fn every_kernel<T: Scalar>(width: usize) {
     same(a.nnz(), |out| sddmm(&Serial, a.csr(), &x, &g[..n * width], width, out));
     same(n * width, |dx| spmm_own_transposed(&Serial, &a, Some(&values), bias[0], &x, width, dx));
     same(n * width, |dx| spmm_beside_backward(&Serial, &a, None, &g, width, dx));
+    same(n * width, |y| spmm_halves(&Serial, a.csr(), Some(&values), &g, width, None, Act::Relu, y));
     let (mut mean, mut var) = (bias.clone(), bias.clone());
     same(2 * width, |out| {
         let (mean, var) = out.split_at_mut(width);

@@ -11,10 +11,7 @@ use crate::blocked::{self, Gradients, Term};
 use crate::epilogue::composed;
 use crate::propagate::spmm_beside;
 use crate::view::{Dense, Real, by_kind, filled, fresh, on_host};
-
-/// So many times as wide as its output an input is at least, when its weights come before the edges: one more pass over the output
-/// costs less than edges over the input.
-const WIDER: i64 = 2;
+use crate::weights_first::weights_first;
 
 /// `act(Σ_t x_t W_tᵀ + b)`: an affine map, or the sum of several of different inputs.
 ///
@@ -37,27 +34,20 @@ pub fn affine(terms: &[(&Tensor, &Tensor)], bias: Option<&Tensor>, act: Act) -> 
         let products = terms.iter().map(|(x, w)| x.linear(w, None::<&Tensor>));
         return composed(products.reduce(|sum, y| sum + y).expect("at least one term"), bias, act);
     }
-    let (shape, outputs) = (first.size(), weight.size()[0]);
-    let leading = &shape[..shape.len() - 1];
-    let rows = |x: &Tensor| {
-        if leading.len() == 1 { x.shallow_clone() } else { x.reshape([-1, x.size()[leading.len()]]) }
-    };
-    let x: Vec<Tensor> = terms.iter().map(|(x, _)| rows(x)).collect();
-    let y = no_grad(|| by_kind!(weight.kind(), T => forward::<T>(&x, terms, bias, act)));
-    let inputs: Vec<&Tensor> = x.iter().zip(terms).flat_map(|(x, (_, w))| [x, *w]).chain(bias).collect();
+    let y = no_grad(|| by_kind!(weight.kind(), T => forward::<T>(terms, bias, act)));
+    let inputs: Vec<&Tensor> = terms.iter().flat_map(|(x, w)| [*x, *w]).chain(bias).collect();
     let saved = Affine {
-        terms: x.iter().zip(terms).map(|(x, (_, w))| (x.shallow_clone(), w.shallow_clone())).collect(),
+        terms: terms.iter().map(|(x, w)| (x.shallow_clone(), w.shallow_clone())).collect(),
         act,
         y: (act != Act::Identity).then(|| y.shallow_clone()),
     };
-    let y = record(&inputs, y, saved);
-    if leading.len() == 1 { y } else { y.view([leading, &[outputs]].concat().as_slice()) }
+    record(&inputs, y, saved)
 }
 
 impl Adjacency {
     /// `act(A x Wᵀ + x Vᵀ + b)`: what a node receives and what it has, each with weights of its own.
     ///
-    /// Where `W` makes rows half as wide or less, it comes before `A`.
+    /// Where `W` makes no rows wider, it comes before `A`.
     ///
     /// # Shapes
     ///
@@ -72,11 +62,11 @@ impl Adjacency {
     ) -> Tensor {
         let (outputs, inputs) = (neighbour.size()[0], neighbour.size()[1]);
         match self {
-            _ if inputs >= WIDER * outputs => {
-                let [own, sent] =
-                    [(root, bias), (neighbour, None)].map(|(w, b)| affine(&[(x, w)], b, Act::Identity));
-                composed(self.matmul(&sent) + own, None, act)
+            _ if !on_host(x) => {
+                let received = self.matmul(x).linear(neighbour, None::<&Tensor>);
+                composed(received + x.linear(root, None::<&Tensor>), bias, act)
             }
+            _ if inputs >= outputs => weights_first(self, x, [neighbour, root], bias, act),
             Self::Sparse(s) => {
                 let both = Tensor::cat(&[neighbour, root], 1);
                 affine(&[(&spmm_beside(s.edges(), x), &both)], bias, act)
@@ -86,11 +76,12 @@ impl Adjacency {
     }
 }
 
-fn forward<T: Real>(x: &[Tensor], terms: &[(&Tensor, &Tensor)], bias: Option<&Tensor>, act: Act) -> Tensor {
-    let held: Vec<_> = x.iter().zip(terms).map(|(x, (_, w))| (Dense::new(x), Dense::new(w))).collect();
+fn forward<T: Real>(terms: &[(&Tensor, &Tensor)], bias: Option<&Tensor>, act: Act) -> Tensor {
+    let held: Vec<_> = terms.iter().map(|(x, w)| (Dense::new(x), Dense::new(w))).collect();
     let bias = bias.map(Dense::new);
-    let outputs = terms[0].1.size()[0];
-    filled(&[x[0].size()[0], outputs], |y| {
+    let (mut shape, outputs) = (terms[0].0.size(), terms[0].1.size()[0]);
+    *shape.last_mut().expect("rows of features") = outputs;
+    filled(&shape, |y| {
         if !y.is_empty() {
             let bias = bias.as_ref().map(Dense::slice::<T>);
             blocked::forward(&borrowed(&held), outputs as usize, bias, act, y);
@@ -114,7 +105,7 @@ impl Affine {
     fn gradients<T: Real>(&self, grad: &Tensor, needs: &[bool]) -> Vec<Option<Tensor>> {
         let held: Vec<_> = self.terms.iter().map(|(x, w)| (Dense::new(x), Dense::new(w))).collect();
         let (grad, y) = (Dense::new(grad), self.y.as_ref().map(Dense::new));
-        let outputs = grad.size()[1];
+        let outputs = self.terms[0].1.size()[0];
         let (of_terms, of_bias) = needs.split_at(2 * self.terms.len());
         let shapes = self
             .terms
@@ -203,7 +194,7 @@ mod tests {
         let sparse = Adjacency::Sparse(Sparse::new(Arc::new(pattern), None, (Kind::Double, Device::Cpu)));
         let a = Tensor::from_slice2(&[[0f64, 1., 0.], [1., 0., 1.], [0., 1., 0.]]);
         let dense = Adjacency::Dense(Padded::new(a.unsqueeze(0), None));
-        for (inputs, outputs) in [(4, 2), (4, 3)] {
+        for (inputs, outputs) in [(4, 2), (2, 3)] {
             let run = |f: &dyn Fn(&Tensor, [&Tensor; 3]) -> Tensor| {
                 let (x, w, v) =
                     (ramp(&[3, inputs], 0.7), ramp(&[outputs, inputs], 0.3), ramp(&[outputs, inputs], 1.3));

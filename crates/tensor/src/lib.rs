@@ -108,6 +108,7 @@ mod testing;
 pub mod top_k;
 mod unit_rows;
 mod view;
+mod weights_first;
 
 pub use adam::Adam;
 pub use adjacency::{Adjacency, Loops, Padded, Sparse};

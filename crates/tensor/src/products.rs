@@ -60,19 +60,41 @@ pub(crate) fn multiply<T: Real>(
     c: &mut [T],
 ) {
     assert_eq!((a.len(), b.len(), c.len()), (m * k, k * n, m * n), "matrices of one product");
-    if c.is_empty() || k == 0 {
+    let [a_step, b_step] = [(flip == Flip::Left, m, k), (flip == Flip::Right, k, n)]
+        .map(|(flipped, rows, cols)| if flipped { rows } else { cols });
+    multiply_apart(flip, [m, n, k], (a, a_step), (b, b_step), output, (c, n));
+}
+
+/// [`multiply`] of matrices whose rows, as they are stored, begin so many numbers apart.
+pub(crate) fn multiply_apart<T: Real>(
+    flip: Flip,
+    [m, n, k]: [usize; 3],
+    (a, a_step): (&[T], usize),
+    (b, b_step): (&[T], usize),
+    output: Output,
+    (c, c_step): (&mut [T], usize),
+) {
+    if m == 0 || n == 0 || k == 0 {
         if output == Output::Overwritten {
-            c.fill(T::real(0.0));
+            c.chunks_mut(c_step.max(1)).take(m).for_each(|row| row[..n].fill(T::real(0.0)));
         }
         return;
     }
+    let ends = |step: usize, rows: usize, cols: usize| {
+        assert!(step >= cols, "the rows of a matrix do not overlap");
+        (rows - 1) * step + cols
+    };
+    let of_a = if flip == Flip::Left { ends(a_step, k, m) } else { ends(a_step, m, k) };
+    let of_b = if flip == Flip::Right { ends(b_step, n, k) } else { ends(b_step, k, n) };
+    let inside = of_a <= a.len() && of_b <= b.len() && ends(c_step, m, n) <= c.len();
+    assert!(inside, "the matrices of a product lie within their slices");
     // Steps from column to column and from row to row.
-    let [a_steps, b_steps] = [(flip == Flip::Left, m, k), (flip == Flip::Right, k, n)]
-        .map(|(flipped, rows, cols)| if flipped { [rows as isize, 1] } else { [1, cols as isize] });
+    let [a_steps, b_steps] = [(flip == Flip::Left, a_step), (flip == Flip::Right, b_step)]
+        .map(|(flipped, step)| if flipped { [step as isize, 1] } else { [1, step as isize] });
     let (one, added) = (T::real(1.0), output == Output::AddedTo);
     gemm::set_lhs_packing_threshold_single_thread(COLUMNS_READ_IN_PLACE);
-    // SAFETY: with these steps the three matrices lie within the slices, whose lengths were checked just now; `c` is borrowed
-    // exclusively, so it overlaps neither factor.
+    // SAFETY: with these steps the three matrices lie within the slices, as was checked just now, and no two numbers of `c` are the
+    // same; `c` is borrowed exclusively, so it overlaps neither factor.
     unsafe {
         gemm::gemm(
             m,
@@ -80,7 +102,7 @@ pub(crate) fn multiply<T: Real>(
             k,
             c.as_mut_ptr(),
             1,
-            n as isize,
+            c_step as isize,
             added,
             a.as_ptr(),
             a_steps[0],
@@ -145,6 +167,17 @@ mod tests {
             multiply(flip, [3, 3, 2], &a, &b, Output::AddedTo, &mut c);
             assert_eq!(c, twice);
         }
+    }
+
+    /// The same product of matrices with a number that is no part of them behind each row.
+    #[test]
+    fn rows_that_lie_apart() {
+        let (a, b) = ([1., 2., 9., 3., 4., 9., 5., 6.], [1., 0., 2., 9., 0., 1., 3.]);
+        let mut c = vec![7.0; 11];
+        multiply_apart(Flip::Neither, [3, 3, 2], (&a, 3), (&b, 4), Output::Overwritten, (&mut c, 4));
+        assert_eq!(c, [1., 2., 8., 7., 3., 4., 18., 7., 5., 6., 28.]);
+        multiply_apart(Flip::Neither, [3, 3, 0], (&a, 3), (&b, 4), Output::Overwritten, (&mut c, 4));
+        assert_eq!(c, [0., 0., 0., 7., 0., 0., 0., 7., 0., 0., 0.]);
     }
 
     #[test]

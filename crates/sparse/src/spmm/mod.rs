@@ -6,7 +6,10 @@
 mod fused;
 pub(crate) mod walk;
 
-pub use fused::{spmm_act, spmm_beside, spmm_beside_backward, spmm_own, spmm_own_transposed};
+pub use fused::{
+    spmm_act, spmm_beside, spmm_beside_backward, spmm_halves, spmm_halves_backward, spmm_own,
+    spmm_own_transposed,
+};
 
 use crate::csr::Csr;
 use crate::parallel::Executor;

@@ -2,8 +2,8 @@
 
 use crate::support::{Fused, array, assert_close, at_edges, dense, fused, inner, narrow, run, slopes, widen};
 use coarsen_sparse::{
-    Act, Pattern, Scalar, Serial, sddmm, spmm, spmm_act, spmm_beside, spmm_beside_backward, spmm_own,
-    spmm_own_transposed, spmm_transposed,
+    Act, Pattern, Scalar, Serial, sddmm, spmm, spmm_act, spmm_beside, spmm_beside_backward, spmm_halves,
+    spmm_halves_backward, spmm_own, spmm_own_transposed, spmm_transposed,
 };
 use proptest::prelude::*;
 
@@ -98,6 +98,31 @@ proptest! {
         };
         let got = run(a.csr.nnz(), |exec, out| sddmm(exec, &a.csr, &g, &x, width, out));
         assert_close(&got, slopes(&a.values, loss), 1e-8);
+    }
+
+    #[test]
+    fn spmm_halves_adds_what_is_sent_to_what_is_there(Fused { a, x, g_beside, bias, width, .. } in fused()) {
+        let n = a.csr.rows();
+        let pattern = Pattern::new(a.csr.clone());
+        let both = array(n, 2 * width, &g_beside);
+        let (sent, own) = both.view().split_at(ndarray::Axis(1), width);
+        let sums = a.dense().dot(&sent) + own + array(1, width, &bias);
+        let got = run(n * width, |exec, y| {
+            spmm_halves(exec, &a.csr, Some(&a.values), &g_beside, width, Some(&bias), Act::Relu, y);
+        });
+        assert_close(&got, sums.iter().copied().map(relu), TIGHT);
+
+        let (v, x32) = (a.values_f32(), narrow(&x));
+        let received = a.dense().t().dot(&array(n, width, &x));
+        let want = ndarray::concatenate![ndarray::Axis(1), received, array(n, width, &x)];
+        let got = run(n * 2 * width, |exec, dx| {
+            spmm_halves_backward(exec, &pattern, Some(&a.values), &x, width, dx);
+        });
+        assert_close(&got, want.iter().copied(), TIGHT);
+        let got = run(n * 2 * width, |exec, dx| {
+            spmm_halves_backward(exec, &pattern, Some(&v), &x32, width, dx);
+        });
+        assert_close(&widen(&got), want, LOOSE);
     }
 }
 
