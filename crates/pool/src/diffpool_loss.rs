@@ -1,5 +1,6 @@
 //! The auxiliary losses of DiffPool, on given assignments: the paper's, and PyG's.
 
+use coarsen_tensor::soft_losses::{self, distances};
 use coarsen_tensor::{Adjacency, Assignment, Level, Squares};
 use tch::Tensor;
 
@@ -29,15 +30,16 @@ const UNDER_LOG: f64 = 1e-15;
 ///
 /// The paper prints `‖A, S Sᵀ‖`. The release computes another loss, and PyG takes one norm over the padded batch ([`pyg_link`]).
 pub fn link(g: &Level, s: &Assignment, squares: &Squares) -> Tensor {
-    let squared = match (&g.adj, s) {
-        (Adjacency::Dense(p), Assignment::Padded { s }) => squared_norms(&residual(&p.a, s)),
+    let distances = match (&g.adj, s) {
+        (Adjacency::Dense(p), Assignment::Padded { s }) => {
+            (total(&residual(&p.a, s).square(), &[-1, -2]) + UNDER_ROOT).sqrt()
+        }
         (Adjacency::Sparse(_), Assignment::Rows { .. }) => {
-            let trace = total(&squares.between.diagonal(0, 1, 2), &[-1]);
-            (g.adj.squared_norms() - trace * 2.0 + squared_norms(&squares.gram)).clamp_min(0.0)
+            distances(&g.adj.squared_norms(), squares, UNDER_ROOT)
         }
         _ => panic!("a soft assignment has the layout of its level"),
     };
-    (squared + UNDER_ROOT).sqrt().mean(None)
+    distances.mean(None)
 }
 
 /// Entropy of the assignment: `L_E = mean_i H(S_i)` over the nodes of the whole batch, padding excluded.
@@ -53,10 +55,10 @@ pub fn entropy(g: &Level, s: &Assignment) -> Tensor {
     let (Assignment::Rows { s, .. } | Assignment::Padded { s }) = s else {
         panic!("the entropy is that of a soft assignment")
     };
-    let rows = row_entropy(s);
+    let sum = soft_losses::entropy(s, UNDER_LOG);
     match g.mask() {
-        Some(mask) => rows.sum(None) / mask.sum(None).clamp_min(1.0),
-        None => rows.sum(None) / rows.numel().max(1) as f64,
+        Some(mask) => sum / mask.sum(None).clamp_min(1.0),
+        None => sum / rows(s),
     }
 }
 
@@ -80,8 +82,7 @@ pub fn pyg_link(a: &Tensor, s: &Tensor, scale: Scale) -> Tensor {
 ///
 /// `s: [B, N, K]`; gives a scalar.
 pub fn pyg_entropy(s: &Tensor) -> Tensor {
-    let rows = row_entropy(s);
-    rows.sum(None) / rows.numel().max(1) as f64
+    soft_losses::entropy(s, UNDER_LOG) / rows(s)
 }
 
 /// The release's link loss: binary cross-entropy of `min(S Sᵀ, 1)` beside `A` over the pairs of nodes of each graph, divided by `Σ_b n_b²`.
@@ -120,14 +121,12 @@ fn residual(a: &Tensor, s: &Tensor) -> Tensor {
     a - s.matmul(&s.transpose(1, 2))
 }
 
-fn squared_norms(matrices: &Tensor) -> Tensor {
-    total(&matrices.square(), &[-1, -2])
-}
-
 fn total(x: &Tensor, over: &[i64]) -> Tensor {
     x.sum_dim_intlist(over, false, None)
 }
 
-fn row_entropy(s: &Tensor) -> Tensor {
-    -total(&(s * (s + UNDER_LOG).log()), &[-1])
+/// How many, 1 at least.
+fn rows(s: &Tensor) -> f64 {
+    let size = s.size();
+    size[..size.len() - 1].iter().product::<i64>().max(1) as f64
 }

@@ -100,6 +100,7 @@ pub mod segment;
 pub mod segments;
 pub mod sharpening;
 pub mod soft;
+pub mod soft_losses;
 mod spgemm;
 mod spmm;
 mod spmm_max;

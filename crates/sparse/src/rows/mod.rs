@@ -1,14 +1,16 @@
-//! Dense rows `[n, width]`: bias, activation, normalisation, rows of length 1 and weighed sums of rows, one fused pass each.
+//! Dense rows `[n, width]`: bias, activation, normalisation, rows of length 1, entropy and weighed sums of rows, one fused pass each.
 //!
 //! A sum over all rows goes over blocks of rows of a fixed size; what the blocks give is added in their order, in `f64`.
 //! So any executor and any number of threads give the same bits.
 
+mod entropy;
 mod norm;
 mod project;
 mod sweep;
 mod unit;
 mod weigh;
 
+pub use entropy::{entropy, entropy_backward};
 pub use norm::{Norm, Sums, normalize, normalize_backward, normalize_sums};
 pub use project::{project, project_backward};
 pub use unit::{SHORTEST, unit, unit_backward};

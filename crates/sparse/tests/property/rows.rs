@@ -135,6 +135,16 @@ proptest! {
     }
 
     #[test]
+    fn entropy_and_its_backward(o in operands(24)) {
+        let p: Vec<f64> = o.x.iter().map(|x| x * x).collect();
+        let sum = |p: &[f64]| p.iter().map(|p| -p * (p + 0.1).ln()).sum::<f64>();
+        let got = run(1, |exec, out| out[0] = rows::entropy(exec, o.width, &p, 0.1));
+        assert_close(&got, [sum(&p)], 1e-11);
+        let got = run(p.len(), |exec, dp| rows::entropy_backward(exec, o.width, &p, 0.1, 1.5, dp));
+        assert_close(&got, slopes(&p, |p| 1.5 * sum(p)), 1e-7);
+    }
+
+    #[test]
     fn normalisation_and_its_backward(o in operands(24)) {
         let (m, v) = (columns(o.width, &o.x, mean), columns(o.width, &o.x, variance));
         let norm = Norm { mean: &m, var: &v, weight: &o.weight, bias: &o.bias, eps: 0.1 };
