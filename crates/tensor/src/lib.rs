@@ -64,6 +64,7 @@ pub mod attention;
 pub mod autograd;
 pub mod batch_norm;
 pub mod batched;
+mod block_edges;
 mod blocked;
 pub mod clusters;
 mod coarsen;

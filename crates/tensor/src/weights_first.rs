@@ -5,16 +5,15 @@
 use std::ffi::CStr;
 use std::sync::Arc;
 
-use coarsen_sparse::rows::bias_act;
-use coarsen_sparse::{self as sparse, Act, Serial};
+use coarsen_sparse::{self as sparse, Act};
 use tch::{Device, Tensor, no_grad};
 
 use crate::adjacency::Adjacency;
 use crate::autograd::{Function, record};
+use crate::block_edges::Blocks;
 use crate::blocked::{self, Gradients, Term};
 use crate::epilogue::Gate;
-use crate::executor::{TorchPool, side_by_side};
-use crate::products::{Flip, Output, multiply_apart};
+use crate::executor::TorchPool;
 use crate::relation::Relation;
 use crate::spmm::entry_products;
 use crate::view::{Dense, Real, by_kind, filled, fresh};
@@ -123,7 +122,7 @@ impl Edges {
                 let weight = weight.as_ref().map(Dense::slice::<T>);
                 sparse::spmm_halves(&TorchPool, relation.csr(), weight, both, width, bias, act, y);
             }
-            Self::Dense { a } => Squares::<T>::new(&Dense::new(a), width).forward(both, bias, act, y),
+            Self::Dense { a } => Blocks::<T>::new(&Dense::new(a), width).forward(both, bias, act, y),
         })
     }
 
@@ -138,7 +137,7 @@ impl Edges {
                 let pattern = relation.pattern();
                 sparse::spmm_halves_backward(&TorchPool, pattern, weight, grad, width as usize, dx);
             }
-            Self::Dense { a } => Squares::<T>::new(&Dense::new(a), width as usize).backward(grad, dx),
+            Self::Dense { a } => Blocks::<T>::new(&Dense::new(a), width as usize).backward(grad, dx),
         })
     }
 
@@ -150,7 +149,7 @@ impl Edges {
             Self::Dense { a } => {
                 let [grad, both] = [grad, both].map(Dense::new);
                 filled(&a.size(), |da| {
-                    Squares::<T>::new(&Dense::new(a), width as usize).of_squares(
+                    Blocks::<T>::new(&Dense::new(a), width as usize).of_squares(
                         grad.slice(),
                         both.slice(),
                         da,
@@ -158,67 +157,6 @@ impl Edges {
                 })
             }
         }
-    }
-}
-
-/// Squares beside rows of `width`, one graph after the other.
-struct Squares<'a, T> {
-    a: &'a [T],
-    /// Nodes of a graph.
-    nodes: usize,
-    width: usize,
-}
-
-impl<'a, T: Real> Squares<'a, T> {
-    fn new(a: &'a Dense, width: usize) -> Self {
-        Self { a: a.slice(), nodes: a.size()[2] as usize, width }
-    }
-
-    /// The square of a graph.
-    fn square(&self, graph: usize) -> &[T] {
-        let size = self.nodes * self.nodes;
-        &self.a[graph * size..][..size]
-    }
-
-    /// Hands every graph its part of `out`, which has so many numbers a node.
-    fn by_graph(&self, out: &mut [T], numbers: usize, body: impl Fn(usize, &mut [T]) + Sync) {
-        side_by_side(out.chunks_mut((self.nodes * numbers).max(1)), 1, body);
-    }
-
-    fn forward(&self, both: &[T], bias: Option<&[T]>, act: Act, y: &mut [T]) {
-        let Self { nodes, width, .. } = *self;
-        self.by_graph(y, width, |graph, y| {
-            let both = &both[graph * nodes * 2 * width..][..nodes * 2 * width];
-            for (y, both) in y.chunks_exact_mut(width).zip(both.chunks_exact(2 * width)) {
-                y.copy_from_slice(&both[width..]);
-            }
-            let (a, sent) = ((self.square(graph), nodes), (both, 2 * width));
-            multiply_apart(Flip::Neither, [nodes, width, nodes], a, sent, Output::AddedTo, (y, width));
-            if bias.is_some() || act != Act::Identity {
-                bias_act(&Serial, width, bias, act, y);
-            }
-        });
-    }
-
-    fn backward(&self, grad: &[T], dx: &mut [T]) {
-        let Self { nodes, width, .. } = *self;
-        self.by_graph(dx, 2 * width, |graph, dx| {
-            let grad = &grad[graph * nodes * width..][..nodes * width];
-            for (dx, grad) in dx.chunks_exact_mut(2 * width).zip(grad.chunks_exact(width)) {
-                dx[width..].copy_from_slice(grad);
-            }
-            let (a, grad) = ((self.square(graph), nodes), (grad, width));
-            multiply_apart(Flip::Left, [nodes, width, nodes], a, grad, Output::Overwritten, (dx, 2 * width));
-        });
-    }
-
-    fn of_squares(&self, grad: &[T], both: &[T], da: &mut [T]) {
-        let Self { nodes, width, .. } = *self;
-        self.by_graph(da, nodes, |graph, da| {
-            let grad = (&grad[graph * nodes * width..][..nodes * width], width);
-            let sent = (&both[graph * nodes * 2 * width..][..nodes * 2 * width], 2 * width);
-            multiply_apart(Flip::Right, [nodes, nodes, width], grad, sent, Output::Overwritten, (da, nodes));
-        });
     }
 }
 
