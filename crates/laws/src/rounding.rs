@@ -18,8 +18,9 @@ const NUDGE: f64 = 1e-10;
 /// The condition is measured in one direction, and may be so many times as large in another.
 const DIRECTIONS: f64 = 8.0;
 
-/// Sums behind each other in an operator without parameters: normalise, gather, select, reduce.
-const STEPS: usize = 4;
+/// Sums behind each other for each parameter of an operator, and in one that has none: normalise, gather, multiply, select, and again where an
+/// operator applies its parameters several times.
+const STEPS: usize = 32;
 
 /// What is allowed: `max|got − want| ≤ tolerance · max(1, max|want|)`.
 #[derive(Debug, Clone, Copy)]
@@ -32,10 +33,9 @@ impl Tolerance {
     /// The same bits.
     pub(crate) const NONE: Self = Self { values: 0.0, gradients: 0.0 };
 
-    /// What rounding does to `d` sums of `n` numbers behind each other: `d n ε`. There is a sum for each parameter, and `n` is how many
-    /// numbers come in.
+    /// What rounding does to `d` sums of `n` numbers behind each other: `d n ε`, where `n` is how many numbers come in.
     fn of_rounding<M: Subject + ?Sized>(built: &Built<M>, g: &Level) -> Self {
-        let depth = STEPS + built.parameters().len();
+        let depth = STEPS * (1 + built.parameters().len());
         let bound = depth as f64 * g.x.numel().max(1) as f64 * f64::EPSILON;
         Self { values: bound, gradients: bound }
     }
@@ -143,14 +143,14 @@ mod tests {
 
     #[test]
     fn what_is_steep_may_differ_by_its_slope() {
-        invariant(|x, graphs| (segment::sum(&x.sin(), graphs) * 1e4).sin())
+        invariant(|x, graphs| (segment::sum(&x.sin(), graphs) * 1e6).sin())
             .expect("rounding of the sum, times its slope");
     }
 
     #[test]
     fn digits_lost_without_need_are_seen() {
         let broken = invariant(|x, graphs| {
-            segment::sum(&(x.sin() + 1e4), graphs) - segment::sum(&(x.ones_like() * 1e4), graphs)
+            segment::sum(&(x.sin() + 1e6), graphs) - segment::sum(&(x.ones_like() * 1e6), graphs)
         })
         .expect_err("no input moves it as far as its own rounding");
         assert!(broken.to_string().starts_with("invariant does not hold"), "{broken}");

@@ -28,6 +28,7 @@ mod experiments;
 mod figure;
 mod flags;
 mod interrupt;
+mod memory;
 mod operators;
 mod output;
 mod page;
@@ -101,7 +102,7 @@ impl From<Ending> for ExitCode {
 }
 
 fn main() -> ExitCode {
-    coarsen_tensor::keep_freed_memory();
+    memory::keep_freed();
     let ending = match Cli::parse().command {
         Command::Data(args) => data_command::run(&args),
         Command::Train(args) => train_command::run(&args),

@@ -13,6 +13,10 @@ use crate::propagate::spmm_beside;
 use crate::view::{Dense, Real, by_kind, filled, fresh, on_host};
 use crate::weights_first::weights_first;
 
+/// So many times as wide as its output an input is at least, when its weights come before sparse edges: what is sent stands beside what is there,
+/// so that edges skip every other row, and features without a gradient are propagated on the way back, too.
+const WIDER: i64 = 2;
+
 /// `act(Σ_t x_t W_tᵀ + b)`: an affine map, or the sum of several of different inputs.
 ///
 /// On the CPU the products add up in one place, bias and activation are one pass over it, and so are their gradients.
@@ -47,7 +51,7 @@ pub fn affine(terms: &[(&Tensor, &Tensor)], bias: Option<&Tensor>, act: Act) -> 
 impl Adjacency {
     /// `act(A x Wᵀ + x Vᵀ + b)`: what a node receives and what it has, each with weights of its own.
     ///
-    /// Where `W` makes no rows wider, it comes before `A`.
+    /// Where `W` makes rows half as wide or less, or no wider on a dense level, it comes before `A`.
     ///
     /// # Shapes
     ///
@@ -66,12 +70,14 @@ impl Adjacency {
                 let received = self.matmul(x).linear(neighbour, None::<&Tensor>);
                 composed(received + x.linear(root, None::<&Tensor>), bias, act)
             }
-            _ if inputs >= outputs => weights_first(self, x, [neighbour, root], bias, act),
-            Self::Sparse(s) => {
+            Self::Sparse(s) if inputs < WIDER * outputs => {
                 let both = Tensor::cat(&[neighbour, root], 1);
                 affine(&[(&spmm_beside(s.edges(), x), &both)], bias, act)
             }
-            Self::Dense(_) => affine(&[(&self.matmul(x), neighbour), (x, root)], bias, act),
+            Self::Dense(_) if inputs < outputs => {
+                affine(&[(&self.matmul(x), neighbour), (x, root)], bias, act)
+            }
+            _ => weights_first(self, x, [neighbour, root], bias, act),
         }
     }
 }
@@ -194,7 +200,7 @@ mod tests {
         let sparse = Adjacency::Sparse(Sparse::new(Arc::new(pattern), None, (Kind::Double, Device::Cpu)));
         let a = Tensor::from_slice2(&[[0f64, 1., 0.], [1., 0., 1.], [0., 1., 0.]]);
         let dense = Adjacency::Dense(Padded::new(a.unsqueeze(0), None));
-        for (inputs, outputs) in [(4, 2), (2, 3)] {
+        for (inputs, outputs) in [(4, 2), (4, 3), (2, 3)] {
             let run = |f: &dyn Fn(&Tensor, [&Tensor; 3]) -> Tensor| {
                 let (x, w, v) =
                     (ramp(&[3, inputs], 0.7), ramp(&[outputs, inputs], 0.3), ramp(&[outputs, inputs], 1.3));

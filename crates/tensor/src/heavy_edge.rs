@@ -2,24 +2,23 @@
 
 use coarsen_graph::Topology;
 use coarsen_graph::cluster::heavy_edge::clusters;
-use tch::Kind;
 
 use crate::adjacency::Sparse;
+use crate::top_k::up_to_rounding;
 
 /// The clusters of every graph by [`clusters`], of which a graph of `n` nodes has at
 /// most `most(n)`, and at least one.
 ///
 /// They are numbered over the batch, in each graph by their lowest member; what [`Assignment::clusters`](crate::Assignment::clusters)
-/// takes. Nothing but the graph decides, so a graph has the same clusters in any batch.
+/// takes. Nothing but the graph decides, so a graph has the same clusters in any batch: weights are compared [up to rounding](up_to_rounding),
+/// since those of a pooled graph are sums, and their last digits depend on the batch.
 ///
 /// # Complexity
 ///
 /// That of the graphs one by one, on the host; reads the weights back from a device.
 pub fn heavy_edge(adj: &Sparse, most: impl Fn(u32) -> u32) -> Vec<u32> {
     let csr = adj.pattern.csr();
-    let weight = adj.weight.as_ref().map(|weight| {
-        Vec::<f64>::try_from(weight.detach().to_kind(Kind::Double)).expect("one real weight an edge")
-    });
+    let weight = adj.weight.as_ref().map(|weight| up_to_rounding(&weight.detach()));
     let mut cluster = Vec::with_capacity(csr.rows());
     let mut first = 0;
     for ends in adj.pattern.graphs().ptr().windows(2) {
@@ -44,7 +43,7 @@ mod tests {
     use crate::segments::Segments;
     use coarsen_sparse::Csr;
     use std::sync::Arc;
-    use tch::{Device, Tensor};
+    use tch::{Device, Kind, Tensor};
 
     #[test]
     fn graphs_are_numbered_one_after_the_other() {
@@ -59,5 +58,17 @@ mod tests {
         let weight = Tensor::from_slice(&[1f32, 1., 5., 5., 1., 1.]);
         let weighed = Sparse::new(pattern, Some(weight), options);
         assert_eq!(heavy_edge(&weighed, |_| 1), [0, 0, 0, 0, 1, 1, 1]);
+    }
+
+    #[test]
+    fn the_last_digits_of_weights_decide_nothing() {
+        let csr = Csr::from_edges(3, 3, [(0, 1), (1, 0), (1, 2), (2, 1)]).expect("edges in range");
+        let pattern = Arc::new(Pattern::new(csr, Arc::new(Segments::of_sizes([3]))));
+        let clusters = |first: f64| {
+            let weight = Tensor::from_slice(&[first, first, 0.3, 0.3]);
+            heavy_edge(&Sparse::new(Arc::clone(&pattern), Some(weight), (Kind::Double, Device::Cpu)), |_| 2)
+        };
+        assert_eq!(clusters(0.1 + 0.2), clusters(0.3));
+        assert_ne!(clusters(0.31), clusters(0.29));
     }
 }

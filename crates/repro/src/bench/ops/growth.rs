@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context as _, Result};
 use coarsen_nn::{Ctx, Dims, Linear, Params};
 use coarsen_sparse::Csr;
-use coarsen_tensor::{Adjacency, Level, Sparse, release_freed_memory};
+use coarsen_tensor::{Adjacency, Level, Sparse};
 use serde_json::json;
 use tch::nn::{self, OptimizerConfig as _};
 use tch::{Device, Kind, Tensor};
@@ -58,13 +58,13 @@ fn adjacency(csr: &Csr) -> Adjacency {
     Adjacency::Sparse(Sparse::new(pattern(csr.clone()), None, REAL))
 }
 
-/// For each size the product forward and backward, a training step, their ratio, and the memory of an edge.
+/// For each size the product forward and backward, a training step, their ratio, and of the first the memory of an edge: those behind it use
+/// what it freed.
 pub(super) fn growth(runner: &mut Runner, sizes: &[usize]) -> Result<()> {
     let target = Tensor::zeros([1], (Kind::Int64, Device::Cpu));
     // What LibTorch takes once, whatever the size.
     Training::new(&nn::VarStore::new(Device::Cpu))?.step(&uniform(FIRST, DEGREE)?, &features(FIRST), &target);
-    for &n in sizes {
-        release_freed_memory();
+    for (place, &n) in sizes.iter().enumerate() {
         forget_peak();
         let before = measure::rss_mb().context("/proc does not tell how much memory is used")?;
         let csr = uniform(n, DEGREE)?;
@@ -79,13 +79,10 @@ pub(super) fn growth(runner: &mut Runner, sizes: &[usize]) -> Result<()> {
         let flops = (4 * edges as i64 * WIDTH) as f64;
         let spmm = runner
             .time_both(GROUP, &name("spmm fb"), Work { flops, ..Work::default() }, &x, |x| adj.matmul(x))?;
-        let bytes = (peak - before) * 1024.0 * 1024.0 / edges as f64;
+        let bytes = (place == 0).then(|| (peak - before) * 1024.0 * 1024.0 / edges as f64);
+        let told = bytes.map_or_else(String::new, |bytes| format!("  {bytes:.0} bytes an edge"));
         for ((threads, step), spmm) in runner.threads().to_vec().into_iter().zip(step).zip(spmm) {
-            say(format!(
-                "{GROUP:10} {:50}  t{threads} step/spmm {:.2}  {bytes:.0} bytes an edge",
-                name(""),
-                step / spmm
-            ))?;
+            say(format!("{GROUP:10} {:50}  t{threads} step/spmm {:.2}{told}", name(""), step / spmm))?;
             let ratios = json!({"step_over_spmm": step / spmm, "bytes_per_edge": bytes});
             runner.keep(GROUP, &format!("{} t{threads}", name("ratio")), ratios);
         }
