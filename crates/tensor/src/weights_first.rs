@@ -230,14 +230,18 @@ mod tests {
 
     const DOUBLE: (Kind, Device) = (Kind::Double, Device::Cpu);
 
+    type OfValues = dyn Fn(Option<&Tensor>) -> Adjacency;
+    type Product = dyn Fn(Option<&Tensor>, &Tensor) -> Tensor;
+    type Map<'a> = dyn Fn(Option<&Tensor>, &Tensor, [&Tensor; 2], Option<&Tensor>) -> Tensor + 'a;
+
     /// `A` by its values, over a product by LibTorch, and the gradients of everything.
     struct Case {
         /// Of `x`.
         shape: Vec<i64>,
         /// Values of the edges, if they have any.
         values: Option<Vec<i64>>,
-        adjacency: Box<dyn Fn(Option<&Tensor>) -> Adjacency>,
-        product: Box<dyn Fn(Option<&Tensor>, &Tensor) -> Tensor>,
+        adjacency: Box<OfValues>,
+        product: Box<Product>,
     }
 
     fn dense(batch: i64, nodes: i64) -> Case {
@@ -273,7 +277,7 @@ mod tests {
     impl Case {
         /// `of_edges`: whether the edges' values want a gradient.
         fn check(&self, outputs: i64, biased: bool, act: Act, of_edges: bool) {
-            let run = |f: &dyn Fn(Option<&Tensor>, &Tensor, [&Tensor; 2], Option<&Tensor>) -> Tensor| {
+            let run = |f: &Map<'_>| {
                 let (x, w, v) = (ramp(&self.shape, 0.7), ramp(&[outputs, 4], 0.3), ramp(&[outputs, 4], 1.3));
                 let bias = biased.then(|| ramp(&[outputs], 1.9));
                 let values = self.values.as_ref().map(|shape| ramp(shape, 0.4).set_requires_grad(of_edges));
