@@ -62,10 +62,11 @@ mod tests {
 
     #[test]
     fn the_last_digits_of_weights_decide_nothing() {
-        let csr = Csr::from_edges(3, 3, [(0, 1), (1, 0), (1, 2), (2, 1)]).expect("edges in range");
+        let triangle = [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)];
+        let csr = Csr::from_edges(3, 3, triangle).expect("edges in range");
         let pattern = Arc::new(Pattern::new(csr, Arc::new(Segments::of_sizes([3]))));
         let clusters = |first: f64| {
-            let weight = Tensor::from_slice(&[first, first, 0.3, 0.3]);
+            let weight = Tensor::from_slice(&[first, 0.3, first, 0.3, 0.3, 0.3]);
             heavy_edge(&Sparse::new(Arc::clone(&pattern), Some(weight), (Kind::Double, Device::Cpu)), |_| 2)
         };
         assert_eq!(clusters(0.1 + 0.2), clusters(0.3));
