@@ -1,5 +1,6 @@
 //! From indices to batches.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use coarsen_graph::Dataset;
@@ -49,28 +50,24 @@ fn cut(data: &dyn Dataset, index: &[usize], batch: usize, equal_sizes: bool) -> 
     batches
 }
 
-/// Cuts a batch into `parts` parts of about as many nodes each, in order; a batch of fewer samples stays whole.
-fn parts(data: &dyn Dataset, mut index: &[usize], parts: usize) -> Vec<Vec<usize>> {
-    if index.len() < parts {
+/// Deals a batch out to `parts` parts of about as many nodes each; a batch of fewer samples stays whole.
+///
+/// The largest graphs come first, and each goes where the fewest nodes are. So parts hold about as many graphs as well, which is what
+/// their work goes by once they are pooled.
+fn parts(data: &dyn Dataset, index: &[usize], parts: usize) -> Vec<Vec<usize>> {
+    if parts == 1 || index.len() < parts {
         return vec![index.to_vec()];
     }
     let nodes = |i: &usize| data.sample(*i).topology.nodes();
-    let mut left: usize = index.iter().map(nodes).sum();
-    let mut cut = Vec::with_capacity(parts);
-    for others in (1..parts).rev() {
-        let goal = left / (others + 1);
-        let (mut count, mut size) = (1, nodes(&index[0]));
-        // Half of a graph that reaches over the goal must lie before it, and every other part needs a graph.
-        while count < index.len() - others && size + nodes(&index[count]) / 2 <= goal {
-            size += nodes(&index[count]);
-            count += 1;
-        }
-        let (part, rest) = index.split_at(count);
-        cut.push(part.to_vec());
-        (index, left) = (rest, left - size);
+    let mut falling: Vec<(usize, usize)> = index.iter().map(|i| (nodes(i), *i)).collect();
+    falling.sort_by_key(|&(nodes, _)| Reverse(nodes));
+    let mut dealt = vec![(0, Vec::new()); parts];
+    for (nodes, sample) in falling {
+        let (sum, part) = dealt.iter_mut().min_by_key(|(sum, part)| (*sum, part.len())).expect("a part");
+        *sum += nodes;
+        part.push(sample);
     }
-    cut.push(index.to_vec());
-    cut
+    dealt.into_iter().map(|(_, part)| part).collect()
 }
 
 /// `index` in the order of this seed.
@@ -173,19 +170,23 @@ mod tests {
     }
 
     #[test]
-    fn parts_hold_every_sample_in_order_and_about_as_many_nodes() {
+    fn parts_hold_every_sample_once_and_about_as_many_nodes_and_graphs() {
         let data = DataDir::new("none").load("TRIANGLES", &FeatureRule::default()).expect("a built-in set");
         let nodes = |part: &[usize]| part.iter().map(|&i| data.sample(i).topology.nodes()).sum::<usize>();
-        let largest = (0..data.len()).map(|i| nodes(&[i])).max().expect("samples");
         let index: Vec<usize> = (3..67).rev().collect();
-        for count in 1..=5 {
-            let cut = parts(&data, &index, count);
-            assert_eq!((cut.len(), cut.concat()), (count, index.clone()));
-            let even = nodes(&index) / count;
-            assert!(
-                cut.iter().all(|part| !part.is_empty() && nodes(part).abs_diff(even) <= largest),
-                "{cut:?}"
-            );
+        let smallest = index.iter().map(|&i| nodes(&[i])).min().expect("samples");
+        assert_eq!(parts(&data, &index, 1), [&index[..]], "in the order of the batch");
+        for count in 2..=5 {
+            let dealt = parts(&data, &index, count);
+            assert_eq!(dealt.len(), count);
+            let mut all = dealt.concat();
+            all.sort_unstable();
+            assert!(all.into_iter().eq(3..67));
+            let range = |of: &dyn Fn(&[usize]) -> usize| {
+                let sizes = dealt.iter().map(|part| of(part));
+                sizes.clone().max().expect("parts") - sizes.min().expect("parts")
+            };
+            assert!(range(&nodes) <= 2 * smallest && range(&|part| part.len()) <= 2, "{dealt:?}");
         }
         assert_eq!(parts(&data, &index[..3], 3).len(), 3);
         assert_eq!(parts(&data, &index[..2], 3), [index[..2].to_vec()]);

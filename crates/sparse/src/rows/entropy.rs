@@ -15,8 +15,8 @@ use crate::scalar::Scalar;
 /// When the length is not that of whole rows.
 pub fn entropy<T: Scalar>(exec: &dyn Executor, width: usize, p: &[T], under: T) -> f64 {
     let Some(grid) = whole("entropy", width, p.len()) else { return 0.0 };
-    let [columns] = grid.total(exec, (), |block, [columns], ()| {
-        grid.sum_block(block, [p], [], columns, |[p], []| p * (p + under).ln_positive());
+    let [columns] = grid.total(exec, (), |block, columns, ()| {
+        grid.sum_block(block, [p], [], columns, |[p], []| [p * (p + under).ln_positive()]);
     });
     -columns.iter().sum::<f64>()
 }

@@ -75,7 +75,7 @@ pub fn act_backward<T: Scalar>(
     };
     let [sums] = grid.total(exec, grid.pieces(dx), |block, [sum], dx| {
         by_act!(act, A => grid.map_block(block, [y, grad], [], dx.data, |[y, grad], []| A.gradient(y, grad)));
-        grid.sum_within([&*dx.data], [], sum, |[dx], []| dx);
+        grid.sum_within([&*dx.data], [], [sum], |[dx], []| [dx]);
     });
     put(&sums, bias_grad);
 }
@@ -92,7 +92,7 @@ pub fn act_backward<T: Scalar>(
 pub fn column_sums<T: Scalar>(exec: &dyn Executor, width: usize, x: &[T], out: &mut [T]) {
     assert_eq!(out.len(), width, "rows::column_sums: `out` must be [{width}]");
     let Some(grid) = whole("column_sums", width, x.len()) else { return };
-    let [sums] = grid.total(exec, (), |block, [sum], ()| grid.sum_block(block, [x], [], sum, |[x], []| x));
+    let [sums] = grid.total(exec, (), |block, sum, ()| grid.sum_block(block, [x], [], sum, |[x], []| [x]));
     put(&sums, out);
 }
 
@@ -115,12 +115,12 @@ pub fn moments<T: Scalar>(exec: &dyn Executor, width: usize, x: &[T], mean: &mut
     grid.each_block(exec, Rows { data: &mut partial, width: 2 * width }, |block, partial| {
         let (mean, squares) = partial.data.split_at_mut(width);
         let rows = T::from_count(grid.block(block).len() / width);
-        grid.sum_block(block, [x], [], mean, |[x], []| x);
+        grid.sum_block(block, [x], [], [mean], |[x], []| [x]);
         for mean in &mut *mean {
             *mean /= rows;
         }
         let about = grid.tiled(|column| mean[column]);
-        grid.sum_block(block, [x], [&about], squares, |[x], [mean]| (x - mean) * (x - mean));
+        grid.sum_block(block, [x], [&about], [squares], |[x], [mean]| [(x - mean) * (x - mean)]);
     });
     let mut total = vec![(0.0, 0.0); width];
     let mut before = 0.0;

@@ -107,10 +107,10 @@ pub fn normalize_sums<T: Scalar>(
     let mean = grid.tiled(|column| norm.mean[column]);
     let inverse = grid.tiled(|column| norm.inverse(column));
     let columns = [&mean[..], &inverse];
-    let [bias, weight] = by_act!(act, A => grid.total(exec, (), |block, [bias, weight], ()| {
-        grid.sum_block(block, [y, grad], [], bias, |[y, grad], []| A.gradient(y, grad));
-        grid.sum_block(block, [x, y, grad], columns, weight, |[x, y, grad], [mean, inverse]| {
-            A.gradient(y, grad) * ((x - mean) * inverse)
+    let [bias, weight] = by_act!(act, A => grid.total(exec, (), |block, sums, ()| {
+        grid.sum_block(block, [x, y, grad], columns, sums, |[x, y, grad], [mean, inverse]| {
+            let g = A.gradient(y, grad);
+            [g, g * ((x - mean) * inverse)]
         });
     }));
     Sums { rows: grid.rows() as f64, bias, weight }

@@ -108,33 +108,35 @@ impl Grid {
         });
     }
 
-    /// Sum of `f(ins, columns)` over the rows of a block.
-    pub(super) fn sum_block<T: Scalar, const I: usize, const C: usize>(
+    /// Sums of what `f(ins, columns)` gives over the rows of a block.
+    pub(super) fn sum_block<T: Scalar, const I: usize, const C: usize, const K: usize>(
         &self,
         block: usize,
         ins: [&[T]; I],
         columns: [&[T]; C],
-        out: &mut [T],
-        f: impl Fn([T; I], [T; C]) -> T,
+        outs: [&mut [T]; K],
+        f: impl Fn([T; I], [T; C]) -> [T; K],
     ) {
         let numbers = self.block(block);
-        self.sum_within(ins.map(|x| &x[numbers.clone()]), columns, out, f);
+        self.sum_within(ins.map(|x| &x[numbers.clone()]), columns, outs, f);
     }
 
-    /// Sum of `f(ins, columns)` over the rows of matrices of no more than a block.
-    pub(super) fn sum_within<T: Scalar, const I: usize, const C: usize>(
+    /// Sums of what `f(ins, columns)` gives over the rows of matrices of no more than a block.
+    pub(super) fn sum_within<T: Scalar, const I: usize, const C: usize, const K: usize>(
         &self,
         ins: [&[T]; I],
         columns: [&[T]; C],
-        out: &mut [T],
-        f: impl Fn([T; I], [T; C]) -> T,
+        outs: [&mut [T]; K],
+        f: impl Fn([T; I], [T; C]) -> [T; K],
     ) {
-        let mut sum = vec![T::ZERO; self.tile];
-        dispatch(Sum { ins, columns, total: &mut sum, f });
-        out.fill(T::ZERO);
-        for row in sum.chunks_exact(self.width) {
-            for (out, &x) in out.iter_mut().zip(row) {
-                *out += x;
+        let mut sums = vec![T::ZERO; K * self.tile];
+        dispatch(Sum { tile: self.tile, ins, columns, sums: &mut sums, f });
+        for (out, sums) in outs.into_iter().zip(sums.chunks_exact(self.tile)) {
+            out.fill(T::ZERO);
+            for row in sums.chunks_exact(self.width) {
+                for (out, &x) in out.iter_mut().zip(row) {
+                    *out += x;
+                }
             }
         }
     }
@@ -189,6 +191,23 @@ fn strip<T: Scalar, const I: usize, const C: usize, const N: usize>(
     y
 }
 
+/// `sums += f(ins, columns)` for numbers side by side.
+#[inline(always)]
+fn add_strip<T: Scalar, const I: usize, const C: usize, const K: usize, const N: usize>(
+    ins: [&[T; N]; I],
+    columns: [&[T; N]; C],
+    f: &impl Fn([T; I], [T; C]) -> [T; K],
+    mut sums: [[T; N]; K],
+) -> [[T; N]; K] {
+    for j in 0..N {
+        let terms = f(from_fn(|k| ins[k][j]), from_fn(|k| columns[k][j]));
+        for k in 0..K {
+            sums[k][j] += terms[k];
+        }
+    }
+    sums
+}
+
 /// `y = f(ins, columns)` for each number of a block.
 struct Map<'a, T, F, const I: usize, const C: usize> {
     tile: usize,
@@ -236,30 +255,45 @@ impl<T: Scalar, F: Fn(T, [T; C]) -> T, const C: usize> WithSimd for Update<'_, T
     }
 }
 
-/// `total += f(ins, columns)` over the tiles of a block.
+/// `sums += f(ins, columns)` over the tiles of a block; `sums: [K, tile]`.
 struct Sum<'a, T, F, const I: usize, const C: usize> {
+    tile: usize,
     ins: [&'a [T]; I],
     columns: [&'a [T]; C],
-    total: &'a mut [T],
+    sums: &'a mut [T],
     f: F,
 }
 
-impl<T: Scalar, F: Fn([T; I], [T; C]) -> T, const I: usize, const C: usize> WithSimd for Sum<'_, T, F, I, C> {
+impl<T: Scalar, F, const I: usize, const C: usize, const K: usize> WithSimd for Sum<'_, T, F, I, C>
+where
+    F: Fn([T; I], [T; C]) -> [T; K],
+{
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         let len = self.ins[0].len();
-        for start in (0..len).step_by(self.total.len()) {
-            strips!(self.total.len().min(len - start), at, N in [64, 8, 1] => {
+        let (tile, whole) = (self.tile, len - len % self.tile);
+        // Strip by strip over all tiles, so that sums stay in registers.
+        strips!(tile, at, N in [64, 8, 1] => {
+            let columns = from_fn(|k| array::<T, N>(self.columns[k], at));
+            let mut sums = [[T::ZERO; N]; K];
+            for start in (0..whole).step_by(tile) {
                 let ins = from_fn(|k| array::<T, N>(self.ins[k], start + at));
-                let columns = from_fn(|k| array::<T, N>(self.columns[k], at));
-                let terms = strip(ins, columns, &self.f);
-                for (total, term) in array_mut::<T, N>(self.total, at).iter_mut().zip(terms) {
-                    *total += term;
-                }
-            });
-        }
+                sums = add_strip(ins, columns, &self.f, sums);
+            }
+            for (k, sums) in sums.into_iter().enumerate() {
+                *array_mut(self.sums, k * tile + at) = sums;
+            }
+        });
+        strips!(len - whole, at, N in [64, 8, 1] => {
+            let columns = from_fn(|k| array::<T, N>(self.columns[k], at));
+            let ins = from_fn(|k| array::<T, N>(self.ins[k], whole + at));
+            let before = from_fn(|k| *array::<T, N>(self.sums, k * tile + at));
+            for (k, sums) in add_strip(ins, columns, &self.f, before).into_iter().enumerate() {
+                *array_mut(self.sums, k * tile + at) = sums;
+            }
+        });
     }
 }
 
