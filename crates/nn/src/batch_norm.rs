@@ -1,7 +1,7 @@
 //! Batch norm over the valid nodes of a batch.
 
-use coarsen_tensor::{batch_norm, group::is_first, moments};
-use tch::{Device, Tensor, no_grad};
+use coarsen_tensor::{batch_norm, group::is_first, moments, on_host};
+use tch::{Tensor, no_grad};
 
 use crate::activation::Activation;
 use crate::ctx::Ctx;
@@ -74,7 +74,7 @@ impl BatchNorm {
     pub fn activated(&self, x: &Tensor, mask: Option<&Tensor>, act: Activation, ctx: Ctx) -> Tensor {
         let rows = || x.reshape([-1, self.features()]);
         match mask {
-            Some(mask) if ctx.train && x.device() == Device::Cpu => {
+            Some(mask) if ctx.train && on_host(x) => {
                 let (rows, valid) = (rows(), mask.reshape([-1]).nonzero().view([-1]));
                 let y = self.by_batch(&rows.index_select(0, &valid), act);
                 rows.zeros_like().index_copy(0, &valid, &y).reshape(x.size())

@@ -1,6 +1,6 @@
 //! Every layer against recorded values and gradients of the reference implementations.
 //!
-//! Each case runs twice: in `f64` at the tolerance of the fixture, in `f32` at [`SINGLE`]. A key of a configuration or a parameter
+//! Each case runs in `f64` at the tolerance of the fixture and in `f32` at [`SINGLE`], by the kernels and by LibTorch's operations. A key of a configuration or a parameter
 //! that a layer's recipe does not mention fails the case, and so does a recorded gradient that is not compared.
 
 mod pairs;
@@ -9,7 +9,7 @@ mod recorded;
 
 use coarsen_fixture::{Case, cases, ops};
 use coarsen_nn::{Ctx, Dims, Params, conv, readout};
-use coarsen_tensor::segment;
+use coarsen_tensor::{by_libtorch, segment};
 use recipes::{CONVS, READOUTS, Read};
 use recorded::{Graph, Settings, compare, set};
 use serde_json::json;
@@ -112,6 +112,7 @@ fn check_convs(kind: Kind) {
     for (op, read) in CONVS {
         for case in all("conv", op, kind) {
             check_conv(&case, kind, *read);
+            by_libtorch(|| check_conv(&case, kind, *read));
         }
     }
 }
@@ -120,6 +121,7 @@ fn check_readouts(kind: Kind) {
     for (op, read) in READOUTS {
         for case in all("readout", op, kind) {
             check_readout(&case, kind, *read);
+            by_libtorch(|| check_readout(&case, kind, *read));
         }
     }
 }

@@ -4,10 +4,10 @@ use std::iter::repeat_n;
 use std::sync::Arc;
 
 use coarsen_nn::{Activation, ConfigError, Ctx, Dims, Params};
-use coarsen_tensor::{Adjacency, Assignment, Layout, Level, Segments, segment};
+use coarsen_tensor::{Adjacency, Assignment, Layout, Level, Segments, on_host, segment};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tch::{Device, Tensor};
+use tch::Tensor;
 
 use crate::diffpool_loss::{Scale, entropy, link, pyg_entropy, pyg_link};
 use crate::pool::{Loss, Over, Pool, RowSums, Scores, Selection};
@@ -285,11 +285,11 @@ pub fn soft_assignment(g: &Level, logits: &Tensor) -> Assignment {
     Assignment::soft(g.mask_rows(softmax(logits)), g)
 }
 
-/// Softmax over the last axis. On the CPU each row is a segment: of rows as short as these, LibTorch's kernel takes several times as long.
+/// Softmax over the last axis. On the host each row is a segment: of rows as short as these, LibTorch's kernel takes several times as long.
 pub(crate) fn softmax(logits: &Tensor) -> Tensor {
     let size = logits.size();
     let (count, width) = (logits.numel(), size[size.len() - 1] as u32);
-    if logits.device() != Device::Cpu || u32::try_from(count).is_err() {
+    if !on_host(logits) || u32::try_from(count).is_err() {
         return logits.softmax(-1, None);
     }
     let rows = Segments::of_sizes(repeat_n(width, count / width.max(1) as usize));

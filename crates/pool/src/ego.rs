@@ -341,6 +341,8 @@ mod tests {
         close(&weights(&level), &[4.0, 1.0]);
         let x = Tensor::from_slice2(&[[8f64], [3.]]);
         close(&ego.lift(&x, &selection), &[8.0, 8.0, 8.0, 3.0]);
+        let (_, Pooled { level, .. }) = pooled(&EgoConfig::official());
+        close(&level.x, &[0.2f64.sqrt(), 0.8f64.sqrt(), 0.5f64.sqrt(), 0.5f64.sqrt()]);
     }
 
     #[test]

@@ -83,7 +83,7 @@ impl MinCutConfig {
             ConfigError::require(width >= 1, NAME, "mlp", "widths of at least 1", width)?;
         }
         let positive = self.temperature > 0.0 && self.temperature.is_finite();
-        ConfigError::require(positive, NAME, "temperature", "positive", self.temperature)?;
+        ConfigError::require(positive, NAME, "temperature", "positive and finite", self.temperature)?;
         let widths = [&[dims.features][..], &self.mlp, &[clusters]].concat();
         Ok(MinCut {
             mlp: Mlp::new(&p.sub("mlp"), &widths, Activation::Relu),
@@ -161,5 +161,27 @@ impl Pool for MinCut {
 
     fn coarsened(&self, dims: &Dims) -> Dims {
         dims.with_sizes(vec![self.clusters as u32; dims.sizes.len()])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, nn::VarStore};
+
+    use super::*;
+
+    #[test]
+    fn a_temperature_is_positive_and_finite() {
+        let store = VarStore::new(Device::Cpu);
+        let dims = Dims::new(3, 2).with_sizes([4, 6]);
+        for temperature in [0.0, -1.0, f64::INFINITY, f64::NAN] {
+            let config = MinCutConfig { temperature, ..MinCutConfig::default() };
+            let message =
+                config.build(&Params::new(&store.root(), 1), &dims).expect_err("refused").to_string();
+            assert_eq!(
+                message,
+                format!("mincut: `temperature` must be positive and finite, got {temperature}")
+            );
+        }
     }
 }

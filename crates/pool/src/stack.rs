@@ -259,6 +259,16 @@ mod tests {
     }
 
     #[test]
+    fn one_norm_alone_is_the_last_ones() {
+        let (store, conv) = (VarStore::new(Device::Cpu), json!({"kind": "gcn"}));
+        let one = StackConfig { norm: NormAt::Last, ..config(&conv) };
+        one.build(&Params::new(&store.root(), 5), &Dims::new(2, 2)).expect("a stack");
+        let variables = store.variables();
+        let norms: Vec<&String> = variables.keys().filter(|name| name.contains("norm")).collect();
+        assert!(norms.len() == 4 && norms.iter().all(|name| name.starts_with("norm2.")), "{norms:?}");
+    }
+
+    #[test]
     fn layers_of_several_widths_have_no_maximum() {
         let (store, conv) = (VarStore::new(Device::Cpu), json!({"kind": "gcn"}));
         let wider = StackConfig { last: Some(5), ..config(&conv) };

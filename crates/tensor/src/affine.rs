@@ -168,7 +168,7 @@ mod tests {
     use crate::adjacency::{Padded, Sparse};
     use crate::pattern::Pattern;
     use crate::segments::Segments;
-    use crate::testing::{assert_close, ramp};
+    use crate::testing::{assert_both_close, assert_close, ramp};
 
     #[test]
     fn equals_libtorch_with_its_gradients() {
@@ -180,14 +180,14 @@ mod tests {
                     (&y * ramp(&y.size(), 1.1).detach()).sum(None).backward();
                     [y.detach(), x.grad(), w.grad(), b.grad()]
                 };
-                let ours = run(&|x, w, b| affine(&[(x, w)], Some(b), act));
+                let ours = || run(&|x, w, b| affine(&[(x, w)], Some(b), act));
                 let theirs = run(&|x, w, b| composed(x.linear(w, None::<&Tensor>), Some(b), act));
-                assert_close(&ours, &theirs, 1e-12);
-                let ours = run(&|x, w, b| affine(&[(x, w), (&(x * 2.0), &w.square())], Some(b), act));
+                assert_both_close(ours, &theirs, 1e-12);
+                let ours = || run(&|x, w, b| affine(&[(x, w), (&(x * 2.0), &w.square())], Some(b), act));
                 let two = |x: &Tensor, w: &Tensor| {
                     x.linear(w, None::<&Tensor>) + (x * 2.0).linear(&w.square(), None::<&Tensor>)
                 };
-                assert_close(&ours, &run(&|x, w, b| composed(two(x, w), Some(b), act)), 1e-12);
+                assert_both_close(ours, &run(&|x, w, b| composed(two(x, w), Some(b), act)), 1e-12);
             }
         }
     }
@@ -211,10 +211,12 @@ mod tests {
             };
             let want =
                 run(&|x, [w, v, b]| (a.matmul(x).linear(w, Some(b)) + x.linear(v, None::<&Tensor>)).relu());
-            assert_close(&run(&|x, [w, v, b]| sparse.affine(x, w, v, Some(b), Act::Relu)), &want, 1e-12);
-            let padded =
-                run(&|x, [w, v, b]| dense.affine(&x.unsqueeze(0), w, v, Some(b), Act::Relu).squeeze_dim(0));
-            assert_close(&padded, &want, 1e-12);
+            let ragged = || run(&|x, [w, v, b]| sparse.affine(x, w, v, Some(b), Act::Relu));
+            assert_both_close(ragged, &want, 1e-12);
+            let padded = || {
+                run(&|x, [w, v, b]| dense.affine(&x.unsqueeze(0), w, v, Some(b), Act::Relu).squeeze_dim(0))
+            };
+            assert_both_close(padded, &want, 1e-12);
         }
     }
 

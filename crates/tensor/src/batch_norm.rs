@@ -200,7 +200,7 @@ fn sums_of_all_parts(here: Sums) -> Sums {
 mod tests {
     use super::*;
     use crate::Group;
-    use crate::testing::{assert_close, ramp};
+    use crate::testing::{assert_both_close, assert_close, ramp};
     use tch::Kind;
 
     #[test]
@@ -212,13 +212,25 @@ mod tests {
                 (&y * ramp(&y.size(), 1.1).detach()).sum(Kind::Double).backward();
                 [y.detach(), x.grad(), gamma.grad(), beta.grad()]
             };
-            let ours = run(&|x, g, b| batch_norm(x, &moments(x), g, b, 1e-5, act));
+            let ours = || run(&|x, g, b| batch_norm(x, &moments(x), g, b, 1e-5, act));
             let none = None::<&Tensor>;
             let theirs = run(&|x, g, b| {
                 composed(x.batch_norm(Some(g), Some(b), none, none, true, 0.0, 1e-5, false), None, act)
             });
-            assert_close(&ours, &theirs, 1e-11);
+            assert_both_close(ours, &theirs, 1e-11);
         }
+    }
+
+    #[test]
+    fn moments_by_hand() {
+        let x = Tensor::from_slice2(&[[1f64, 5.0], [2.0, 5.0], [6.0, 5.0]]);
+        let pair = |a: f64| Tensor::from_slice(&[a, 0.0]);
+        let seen = || {
+            let of_x = moments(&x);
+            assert!((of_x.rows - 3.0).abs() < 1e-15);
+            [of_x.mean.shallow_clone(), of_x.variance.shallow_clone(), of_x.unbiased()]
+        };
+        assert_both_close(seen, &[Tensor::from_slice(&[3f64, 5.0]), pair(14.0 / 3.0), pair(7.0)], 1e-14);
     }
 
     /// Rows and their gradients, cut at a row, give the same in two parts as in one; gradients of the parameters add up.

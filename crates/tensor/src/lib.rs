@@ -31,6 +31,7 @@
 //! | [`group`], [`gradients`] | threads that each compute a part of a batch; the sum of what they learn |
 //! | [`memory`] | what is kept between steps |
 //! | [`executor`] | LibTorch's pool for Rust closures |
+//! | [`fn@by_libtorch`], [`on_host`] | what another device computes, on the CPU; whether the kernels serve a tensor |
 //!
 //! # Examples
 //!
@@ -66,6 +67,7 @@ pub mod batch_norm;
 pub mod batched;
 mod block_edges;
 mod blocked;
+mod by_libtorch;
 pub mod clusters;
 mod coarsen;
 pub mod collate;
@@ -118,6 +120,7 @@ pub use affine::affine;
 pub use assignment::{Assignment, Entries};
 pub use autograd::{Function, attach};
 pub use batch_norm::{batch_norm, moments};
+pub use by_libtorch::by_libtorch;
 pub use coarsen_graph::cluster::kron::Laplacian;
 pub use coarsen_graph::fields::{FieldRule, Labelling};
 pub use coarsen_sparse::Act;
@@ -146,3 +149,4 @@ pub use segments::Segments;
 pub use sharpening::sharpening;
 pub use soft::Squares;
 pub use unit_rows::unit_rows;
+pub use view::on_host;

@@ -198,3 +198,16 @@ fn stays_inside(csr: &Csr, graphs: &Segments) -> bool {
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "no edge joins two graphs")]
+    fn an_edge_between_graphs_is_refused() {
+        let csr = Csr::from_edges(4, 4, [(0, 1), (1, 0), (2, 1)]).expect("edges in range");
+        drop(Pattern::new(csr, Arc::new(Segments::of_sizes([2, 2]))));
+    }
+}

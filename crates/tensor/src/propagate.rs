@@ -209,7 +209,7 @@ impl Function for Beside {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{assert_close, ramp};
+    use crate::testing::{assert_both_close, ramp};
     use coarsen_sparse::Csr;
 
     /// A node without entries, a loop, an edge one way only.
@@ -239,8 +239,8 @@ mod tests {
             let dense = |w: &Tensor| {
                 Tensor::zeros([16], (w.kind(), w.device())).index_copy(0, &place, w).view([4, 4])
             };
-            let ours = run(&|x, w, b| ours(Edges { relation: &r, weight: weighted.then_some(w) }, x, b));
-            assert_close(&ours, &run(&|x, w, b| plain(&dense(w), x, b)), 1e-12);
+            let ours = || run(&|x, w, b| ours(Edges { relation: &r, weight: weighted.then_some(w) }, x, b));
+            assert_both_close(ours, &run(&|x, w, b| plain(&dense(w), x, b)), 1e-12);
         }
     }
 

@@ -251,6 +251,8 @@ impl Function for Attend {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::by_libtorch;
+    use crate::testing::assert_both_close;
     use tch::{Device, Kind};
 
     fn graphs() -> Arc<Segments> {
@@ -267,17 +269,19 @@ mod tests {
 
     #[test]
     fn an_empty_graph_gives_zeros() {
-        assert_eq!(values(&sum(&x(), &graphs())), [6., -16., 0., 0., 0.75, 12.]);
-        assert_eq!(values(&mean(&x(), &graphs())), [2., -16. / 3., 0., 0., 0.375, 6.]);
-        assert_eq!(values(&max(&x(), &graphs())), [3., -2., 0., 0., 0.5, 8.]);
+        let check = || {
+            assert_eq!(values(&sum(&x(), &graphs())), [6., -16., 0., 0., 0.75, 12.]);
+            assert_eq!(values(&mean(&x(), &graphs())), [2., -16. / 3., 0., 0., 0.375, 6.]);
+            assert_eq!(values(&max(&x(), &graphs())), [3., -2., 0., 0., 0.5, 8.]);
+        };
+        check();
+        by_libtorch(check);
     }
 
     #[test]
     fn softmax_sums_to_one_in_each_graph() {
-        let y = sum(&softmax(&x(), &graphs()), &graphs());
-        for (got, want) in values(&y).iter().zip([1., 1., 0., 0., 1., 1.]) {
-            assert!((got - want).abs() < 1e-12);
-        }
+        let ones = Tensor::from_slice(&[1f64, 1., 0., 0., 1., 1.]).view([3, 2]);
+        assert_both_close(|| [sum(&softmax(&x(), &graphs()), &graphs())], &[ones], 1e-12);
     }
 
     type F<'a> = &'a dyn Fn(&Tensor) -> Tensor;
@@ -300,9 +304,7 @@ mod tests {
                 (&y * probe).sum(Kind::Double).backward();
                 [y.detach(), x.grad()]
             };
-            for (a, b) in run(ours).iter().zip(&run(theirs)) {
-                assert!((a - b).abs().max().double_value(&[]) < 1e-12);
-            }
+            assert_both_close(|| run(ours), &run(theirs), 1e-12);
         }
     }
 
@@ -317,7 +319,6 @@ mod tests {
             (&y * probe).sum(Kind::Double).backward();
             [y.detach(), q.grad(), x.grad()]
         };
-        let ours = run(&|q, x| attend(q, x, &graphs()));
         let parts = run(&|q, x| {
             let e = (x * q.index_select(0, &graphs().index(Device::Cpu))).sum_dim_intlist(
                 [1i64].as_slice(),
@@ -326,8 +327,6 @@ mod tests {
             );
             sum(&(x * softmax(&e, &graphs())), &graphs())
         });
-        for (a, b) in ours.iter().zip(&parts) {
-            assert!((a - b).abs().max().double_value(&[]) < 1e-12);
-        }
+        assert_both_close(|| run(&|q, x| attend(q, x, &graphs())), &parts, 1e-12);
     }
 }

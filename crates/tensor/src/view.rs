@@ -6,6 +6,8 @@ use std::slice;
 use coarsen_sparse::Scalar;
 use tch::{Device, Kind, Tensor};
 
+use crate::by_libtorch::is_chosen;
+
 /// A number that both LibTorch and `coarsen-sparse` compute with.
 pub(crate) trait Real: Scalar + tch::kind::Element {
     /// The nearest number to a double.
@@ -42,9 +44,9 @@ macro_rules! by_kind {
 }
 pub(crate) use by_kind;
 
-/// Does the Rust kernel serve this tensor (a CPU tensor of 32 or 64 bit reals)?
-pub(crate) fn on_host(t: &Tensor) -> bool {
-    t.device() == Device::Cpu && matches!(t.kind(), Kind::Float | Kind::Double)
+/// Whether the kernels serve this tensor: one of 32 or 64 bit reals on a CPU, outside of [`by_libtorch`](crate::by_libtorch()).
+pub fn on_host(t: &Tensor) -> bool {
+    !is_chosen() && t.device() == Device::Cpu && matches!(t.kind(), Kind::Float | Kind::Double)
 }
 
 /// A contiguous CPU tensor, readable as a slice.

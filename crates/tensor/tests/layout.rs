@@ -112,6 +112,7 @@ fn degrees_are_row_sums() {
     let g = level(&x, Some(&w));
     let rows = dense(&g).sum_dim_intlist([2i64].as_slice(), false, Kind::Double);
     close(&g.to_layout(Layout::Dense).adj.degree(), &rows);
+    close(&g.to_layout(Layout::Dense).adj.matmul(&rows.ones_like()), &rows);
     let padded = g.with_x(g.adj.degree().unsqueeze(1)).to_layout(Layout::Dense).x.squeeze_dim(2);
     close(&padded, &rows);
 }

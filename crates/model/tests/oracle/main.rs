@@ -1,5 +1,5 @@
 //! Whole networks against recorded numbers of reference implementations: values and all recorded gradients, in double precision at the
-//! tolerance of the case and in single precision at 1e-4.
+//! tolerance of the case and in single precision at 1e-4, by the kernels and by LibTorch's operations.
 
 mod adamgnn;
 mod diffpool;
@@ -10,6 +10,7 @@ mod u_net;
 use std::collections::BTreeSet;
 
 use coarsen_fixture::{Case, cases, ops};
+use coarsen_tensor::by_libtorch;
 use tch::Kind;
 
 const HERE: &str = env!("CARGO_MANIFEST_DIR");
@@ -33,12 +34,13 @@ fn every_file_belongs_to_a_tested_operation() {
     }
 }
 
-/// Every case of an operation, in both precisions.
+/// Every case of an operation, in both precisions and either way.
 fn each(op: &str, check: impl Fn(&Case, Kind)) {
     for (kind, tolerance) in [(Kind::Double, None), (Kind::Float, Some(1e-4))] {
         for mut case in cases(HERE, "model", op) {
             case.tolerance = tolerance.unwrap_or(case.tolerance);
             check(&case, kind);
+            by_libtorch(|| check(&case, kind));
             case.finish();
         }
     }

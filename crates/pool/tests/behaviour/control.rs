@@ -35,6 +35,7 @@ fn the_decision_is_the_operators_and_the_losses_are_gone() {
         let (store, pool) = operator(&json!({"kind": "diffpool", "control": control}), Kind::Double);
         let pooled = pool.pool(&g, Ctx::train(1));
         assert!(pooled.selection.losses.is_empty());
+        assert_eq!(pool.embeds(), Some(pooled.level.x.size()[2]), "as wide as the operator's embedding");
         let Assignment::Rows { s, .. } = &pooled.selection.s else { panic!("rows of a sparse level") };
         close("softmax of the random logits", s, &pooled.score.softmax(-1, None), 1e-12);
         pooled.level.x.sum(None).backward();

@@ -2,7 +2,7 @@
 
 use coarsen_nn::Ctx;
 use coarsen_pool::steps::{CONNECT, LIFT, REDUCE};
-use coarsen_pool::{POOLS, Pooled};
+use coarsen_pool::{Loss, Over, POOLS, Pooled};
 use coarsen_tensor::{Adjacency, Assignment, Layout, Level};
 use serde_json::json;
 use tch::{Kind, Tensor};
@@ -102,10 +102,21 @@ fn identity_changes_nothing() {
     let (store, pool) = operator(&json!({"kind": "identity"}), Kind::Double);
     let pooled = pool.pool(&g, Ctx::eval());
     assert!(store.is_empty());
+    assert_eq!(pool.score(&g, Ctx::eval()).size(), [0], "nothing is scored");
     close("features", &pooled.level.x, &g.x, 0.0);
     close("degrees", &pooled.level.adj.degree(), &g.adj.degree(), 0.0);
     close("by S itself", &pooled.selection.s.reduce(&g.x), &g.x, 0.0);
     close("lifted", &pool.lift(&pooled.level.x, &pooled.selection), &g.x, 0.0);
+}
+
+#[test]
+fn a_loss_knows_of_how_many_it_is_a_mean() {
+    let g = batch(&[HOUSE, POINT, SQUARE], Kind::Double);
+    for g in [&g, &g.to_layout(Layout::Dense)] {
+        let count = |over| Loss::new("mine", Tensor::from(0.0), over, g).count as i64;
+        let counts = [Over::Graphs, Over::Nodes, Over::Edges, Over::Sum, Over::Batch].map(count);
+        assert_eq!(counts, [3, 10, 20, 1, 1]);
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! The operators and their losses against recorded numbers of reference implementations: values and all recorded gradients, in
-//! double precision at the tolerance of the case and in single precision at 1e-4.
+//! double precision at the tolerance of the case and in single precision at 1e-4, by the kernels and by LibTorch's operations.
 
 mod asap;
 mod cluster_max;
@@ -18,6 +18,7 @@ mod top_k;
 use std::collections::BTreeSet;
 
 use coarsen_fixture::{Case, cases, ops};
+use coarsen_tensor::by_libtorch;
 use tch::Kind;
 
 const HERE: &str = env!("CARGO_MANIFEST_DIR");
@@ -62,7 +63,7 @@ const KNOWN: [(&str, &[&str]); 2] = [
     ),
 ];
 
-/// Runs `check` on every case of an operation in both precisions, after checking that the case holds nothing unknown.
+/// Runs `check` on every case of an operation in both precisions and either way, after checking that the case holds nothing unknown.
 fn each(family: &str, op: &str, config: &[&str], inputs: &[&str], check: impl Fn(&Case, Kind)) {
     let listed = KNOWN.iter().any(|(of, known)| *of == family && known.contains(&op));
     assert!(listed, "{op} is not listed as tested");
@@ -71,6 +72,7 @@ fn each(family: &str, op: &str, config: &[&str], inputs: &[&str], check: impl Fn
             understood(&case, config, inputs);
             case.tolerance = tolerance.unwrap_or(case.tolerance);
             check(&case, kind);
+            by_libtorch(|| check(&case, kind));
             case.finish();
         }
     }
