@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::sync::Arc;
 
-use coarsen_sparse::Scalar;
+use coarsen_sparse::sums;
 use tch::{Tensor, no_grad};
 
 use crate::adjacency::{Adjacency, Padded, Sparse};
@@ -148,7 +148,7 @@ fn averaged(a: &Tensor, floor: f64) -> Tensor {
             filled_beside(&a.size(), &[a.numel() / width.max(1)], |y: &mut [T], sums| {
                 let rows = chunks(a.slice::<T>(), width).zip(chunks_mut(y, width));
                 for ((a, y), sum) in rows.zip(sums) {
-                    *sum = a.iter().fold(T::ZERO, |sum, &a| sum + a);
+                    *sum = sums::sum(a);
                     let scale = divisor(*sum, floor);
                     for (y, &a) in y.iter_mut().zip(a) {
                         *y = a * scale;
@@ -180,8 +180,8 @@ impl Function for Averaged {
             filled(&grad.size(), |da: &mut [T]| {
                 let rows = chunks(grad.slice::<T>(), width).zip(chunks(y.slice::<T>(), width));
                 for ((da, (grad, y)), &sum) in chunks_mut(da, width).zip(rows).zip(sums.slice::<T>()) {
-                    let moves = if sum >= T::real(self.floor) { T::ONE } else { T::ZERO };
-                    let along = grad.iter().zip(y).fold(T::ZERO, |sum, (&g, &y)| sum + g * y) * moves;
+                    let moves = if sum >= T::real(self.floor) { T::real(1.0) } else { T::real(0.0) };
+                    let along = sums::dot(grad, y) * moves;
                     let scale = divisor(sum, self.floor);
                     for (da, &g) in da.iter_mut().zip(grad) {
                         *da = (g - along) * scale;
