@@ -138,3 +138,17 @@ pub(crate) fn reals(t: &Tensor) -> Vec<f64> {
     let t = t.detach().to_device(Device::Cpu).to_kind(Kind::Double).contiguous().view(-1);
     Vec::<f64>::try_from(&t).expect("a one-dimensional real tensor")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::by_libtorch;
+
+    #[test]
+    fn reals_of_32_and_64_bits_are_served_and_nothing_else() {
+        let served = |kind| on_host(&Tensor::zeros([2], (kind, Device::Cpu)));
+        let kinds = [Kind::Float, Kind::Double, Kind::Half, Kind::BFloat16, Kind::Int64];
+        assert_eq!(kinds.map(served), [true, true, false, false, false]);
+        assert_eq!(by_libtorch(|| kinds.map(served)), [false; 5]);
+    }
+}
