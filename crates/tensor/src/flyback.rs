@@ -220,4 +220,13 @@ mod tests {
             assert_close(&run(flyback), &run(composed), 1e-12);
         }
     }
+
+    #[test]
+    fn scores_far_apart_are_numbers() {
+        let scored =
+            |share: f64| Scored { x: ramp(&[1, 3], 0.7), shares: Tensor::from_slice2(&[[share, share]]) };
+        let [y, beta] = flyback(&scored(0.0), &[scored(1e3), scored(-1e3)], Some(0.2), None);
+        assert_close(&[beta], &[Tensor::from_slice2(&[[1f64], [0.0]])], 0.0);
+        assert_eq!(y.isfinite().all().int64_value(&[]), 1);
+    }
 }

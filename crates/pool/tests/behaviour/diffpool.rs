@@ -30,6 +30,24 @@ fn the_last_assigning_layer_is_as_wide_as_asked_for() {
 }
 
 #[test]
+fn a_ratio_is_in_the_unit_interval() {
+    for ratio in [0.0, -0.5, 1.5] {
+        let store = VarStore::new(Device::Cpu);
+        let config = json!({"kind": "diffpool", "ratio": ratio});
+        let made = coarsen_pool::pool(&config, &Params::new(&store.root(), 1), &dims());
+        let message = made.expect_err("refused").to_string();
+        assert_eq!(message, format!("diffpool: `ratio` must be in (0, 1], got {ratio}"));
+    }
+}
+
+#[test]
+fn a_batch_is_kept_together_by_the_losses_of_pyg_alone() {
+    for (kind, divides) in [("diffpool", true), ("diffpool-pyg", false)] {
+        assert_eq!(operator(&json!({"kind": kind}), Kind::Float).1.divides(), divides, "{kind}");
+    }
+}
+
+#[test]
 fn without_the_link_loss_the_entropy_stays() {
     let g = batch(&[HOUSE, STAR, POINT], Kind::Double);
     let losses = |config: &Value| {

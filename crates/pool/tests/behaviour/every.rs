@@ -132,3 +132,14 @@ fn top_k_lifts_kept_rows_where_they_came_from() {
     let dropped = lifted.index_fill(0, &node, 0.0);
     close("dropped", &dropped, &Tensor::zeros([6, FEATURES], (Kind::Double, g.x.device())), 0.0);
 }
+
+#[test]
+fn asap_drops_attention_in_training_alone() {
+    let g = batch(&[HOUSE, STAR], Kind::Double);
+    let pooled = |dropout: f64, ctx| {
+        let (_store, pool) = operator(&json!({"kind": "asap", "dropout": dropout}), Kind::Double);
+        pool.pool(&g, ctx).level.x
+    };
+    assert!(pooled(0.5, Ctx::eval()).equal(&pooled(0.0, Ctx::eval())));
+    assert!(!pooled(0.5, Ctx::train(1)).equal(&pooled(0.0, Ctx::train(1))));
+}
