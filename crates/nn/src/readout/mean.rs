@@ -1,6 +1,6 @@
 //! Mean over the nodes.
 
-use coarsen_tensor::{Adjacency, Level, on_host, segment};
+use coarsen_tensor::{Adjacency, Level, segment};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -54,7 +54,6 @@ impl Readout for Mean {
         let over_nodes = [1_i64].as_slice();
         match (&g.adj, g.mask()) {
             (Adjacency::Sparse(s), _) => segment::mean(&g.x, s.pattern.graphs()),
-            (Adjacency::Dense(_), None) if on_host(&g.x) => segment::mean(&g.x.flatten(0, 1), &g.segments()),
             (Adjacency::Dense(_), None) => {
                 let nodes = g.x.size()[1].max(1) as f64;
                 g.x.sum_dim_intlist(over_nodes, false, g.x.kind()) / nodes
