@@ -1,7 +1,7 @@
 //! Every layer against recorded values and gradients of the reference implementations.
 //!
-//! Each case runs in `f64` at the tolerance of the fixture and in `f32` at [`SINGLE`], by the kernels and by LibTorch's operations. A key of a configuration or a parameter
-//! that a layer's recipe does not mention fails the case, and so does a recorded gradient that is not compared.
+//! Each case runs in `f64` at the tolerance of the fixture and in `f32` at [`SINGLE`], by the kernels and by LibTorch's operations. A key of a
+//! configuration or a parameter that a layer's recipe does not mention fails the case, and so does a recorded gradient that is not compared.
 
 mod pairs;
 mod recipes;

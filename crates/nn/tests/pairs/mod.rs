@@ -4,6 +4,7 @@ use crate::recorded::{Settings, compare, set};
 use coarsen_fixture::{Case, cases};
 use coarsen_nn::pair::{PairLayer, PpgnConfig, diagonal_maxima};
 use coarsen_nn::{Config, Dims, Params, Stream};
+use coarsen_tensor::by_libtorch;
 use tch::{Device, Kind, Tensor, nn::VarStore, no_grad};
 
 /// The name of a recorded parameter here: `mlp1_0_weight` is `mlp1.0.weight`.
@@ -48,7 +49,7 @@ fn check_suffix(case: &Case, kind: Kind) {
     case.finish();
 }
 
-/// All cases of an operation, in both precisions.
+/// All cases of an operation, in both precisions and either way.
 fn every(family: &str, op: &str, check: fn(&Case, Kind)) {
     for kind in [Kind::Double, Kind::Float] {
         for mut case in cases(env!("CARGO_MANIFEST_DIR"), family, op) {
@@ -56,6 +57,7 @@ fn every(family: &str, op: &str, check: fn(&Case, Kind)) {
                 case.tolerance = 1e-4;
             }
             check(&case, kind);
+            by_libtorch(|| check(&case, kind));
         }
     }
 }
