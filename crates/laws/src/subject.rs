@@ -32,24 +32,42 @@ pub trait Subject {
 }
 
 /// An operator and its parameters.
-pub(crate) struct Built<M: ?Sized> {
+pub(crate) struct Built<'a, M: ?Sized> {
     pub(crate) module: Box<M>,
     store: VarStore,
+    made: (&'a Make<'a, M>, Dims, u64),
 }
 
-impl<M: Subject + ?Sized> Built<M> {
+impl<'a, M: Subject + ?Sized> Built<'a, M> {
     /// Made for `dims`, with the parameters of `seed`, in double precision.
     ///
     /// One training pass on a fixed batch moves running statistics, where there are any, away from where every operator starts.
-    pub(crate) fn new(make: &Make<M>, dims: &Dims, seed: u64) -> Self {
-        let mut store = VarStore::new(Device::Cpu);
-        store.set_kind(Kind::Double);
-        let module = make(&Params::new(&store.root(), seed), dims);
-        let built = Self { module, store };
+    pub(crate) fn new(make: &'a Make<'a, M>, dims: &Dims, seed: u64) -> Self {
+        let built = Self::of(Kind::Double, (make, dims.clone(), seed));
         if built.store.variables().values().any(|t| !t.requires_grad()) {
             no_grad(|| WARM_UP.with(|g| built.module.see(g, Ctx::train(7))));
         }
         built
+    }
+
+    /// The same operator in single and in double precision, both with its numbers rounded to single.
+    pub(crate) fn in_single_and_double(&self) -> (Self, Self) {
+        let [mut single, mut double] =
+            [Kind::Float, Kind::Double].map(|kind| Self::of(kind, self.made.clone()));
+        single.takes_from(self);
+        double.takes_from(&single);
+        (single, double)
+    }
+
+    fn of(kind: Kind, (make, dims, seed): (&'a Make<'a, M>, Dims, u64)) -> Self {
+        let mut store = VarStore::new(Device::Cpu);
+        store.set_kind(kind);
+        let module = make(&Params::new(&store.root(), seed), &dims);
+        Self { module, store, made: (make, dims, seed) }
+    }
+
+    fn takes_from(&mut self, other: &Self) {
+        self.store.copy(&other.store).expect("equal parameters, since an operator is made of its seed");
     }
 
     /// What it gives, without a history.

@@ -18,7 +18,7 @@ pub(crate) struct Trial<'a, M: ?Sized> {
     pub(crate) make: &'a Make<'a, M>,
     pub(crate) case: &'a Case,
     pub(crate) laws: &'a Laws,
-    built: OnceCell<Built<M>>,
+    built: OnceCell<Built<'a, M>>,
     level: OnceCell<Level>,
     sparse: OnceCell<Seen>,
     dense: OnceCell<Seen>,
@@ -31,12 +31,12 @@ impl<'a, M: Subject + ?Sized> Trial<'a, M> {
     }
 
     /// The operator, with the parameters of the case's seed.
-    pub(crate) fn built(&self) -> &Built<M> {
+    pub(crate) fn built(&self) -> &Built<'a, M> {
         self.built.get_or_init(|| self.made_again())
     }
 
     /// The same operator, made once more.
-    pub(crate) fn made_again(&self) -> Built<M> {
+    pub(crate) fn made_again(&self) -> Built<'a, M> {
         Built::new(self.make, &self.case.dims(), self.case.seed)
     }
 
