@@ -22,8 +22,8 @@ use crate::error::Broken;
 pub struct Laws {
     /// Cases of each law; by default the variable `COARSEN_LAW_CASES`, or 64.
     pub cases: u32,
-    /// Values agree when `max|got − want| ≤ τ · max(1, max|want|)`. What `τ` is follows from the size of the operator and its condition for the
-    /// batch (`docs/LAWS.md`); however bad that is, it is no more than this, 1e-8 by default.
+    /// Values agree when `max|got − want| ≤ τ · max(1, max|want|)`. What `τ` is follows from the size of the operator and from what rounding
+    /// takes from it on the batch (`docs/LAWS.md`); however much that is, `τ` is no more than this, 1e-8 by default.
     pub tolerance: f64,
     /// The same for gradients, 1e-6 by default. Where this is infinite, they are not compared.
     pub gradient_tolerance: f64,

@@ -28,7 +28,7 @@
 //! | [`model::tracing_changes_nothing`] | models | traces do not disturb |
 //! | [`config::round_trips`], [`config::unknown_key_refused`] | rows | the example is complete; a mistyped key does not run |
 //!
-//! What agrees does so up to rounding, which is derived from each operator's size and condition; `docs/LAWS.md` states each law as a formula. What an operator gives is sorted into a [`Seen`], so that a law is written once for all
+//! What agrees does so up to rounding, which is derived from each operator's size and from what it loses in single precision; `docs/LAWS.md` states each law as a formula. What an operator gives is sorted into a [`Seen`], so that a law is written once for all
 //! four contracts. What breaks a law is a [`Counterexample`], drawn, and written as Rust. [`function`] holds any function of a graph to laws, without
 //! LibTorch.
 //!
