@@ -3,7 +3,7 @@
 use coarsen_benches::{FEATURES, Workload, criterion, workloads};
 use coarsen_nn::Stream;
 use coarsen_sparse::attention::{Attention, attend, attend_backward};
-use coarsen_sparse::rows::{self, Norm};
+use coarsen_sparse::rows::{self, Beside, Norm};
 use coarsen_sparse::segment;
 use coarsen_sparse::{
     Act, Pattern, Serial, sddmm, spmm, spmm_act, spmm_beside, spmm_beside_backward, spmm_max,
@@ -81,15 +81,18 @@ fn dense_rows(c: &mut Criterion) {
         let (mut y, mut sums, mut more) = (x.clone(), vec![0.0; FEATURES], vec![0.0; FEATURES]);
         let (mean, var) = (vec![0.0; FEATURES], vec![1.0; FEATURES]);
         let norm = Norm { mean: &mean, var: &var, weight: &var, bias: &mean, eps: 1e-5 };
+        let beside = Beside::Behind(Act::Relu);
         time(c, "bias_act", &workload, || rows::bias_act(&Serial, FEATURES, Some(&mean), Act::Relu, &mut y));
         time(c, "act_backward", &workload, || {
             rows::act_backward(&Serial, FEATURES, Act::Relu, x, grad, &mut y, Some(&mut sums));
         });
-        time(c, "moments", &workload, || rows::moments(&Serial, FEATURES, x, &mut sums, &mut more));
-        time(c, "normalize", &workload, || rows::normalize(&Serial, FEATURES, x, &norm, Act::Relu, &mut y));
+        time(c, "moments", &workload, || {
+            rows::moments(&Serial, FEATURES, x, Act::Identity, &mut sums, &mut more)
+        });
+        time(c, "normalize", &workload, || rows::normalize(&Serial, FEATURES, x, &norm, beside, &mut y));
         time(c, "normalize_backward", &workload, || {
-            let sums = rows::normalize_sums(&Serial, FEATURES, x, x, grad, &norm, Act::Relu);
-            rows::normalize_backward(&Serial, FEATURES, x, x, grad, &norm, Act::Relu, &sums, &mut y);
+            let sums = rows::normalize_sums(&Serial, FEATURES, x, x, grad, &norm, beside);
+            rows::normalize_backward(&Serial, FEATURES, x, x, grad, &norm, beside, &sums, &mut y);
         });
     }
 }

@@ -1,6 +1,6 @@
 //! Batch norm over the valid nodes of a batch.
 
-use coarsen_tensor::{batch_norm, group::is_first, moments, on_host};
+use coarsen_tensor::{Act, Beside, batch_norm, group::is_first, moments, on_host};
 use tch::{Tensor, no_grad};
 
 use crate::activation::Activation;
@@ -76,7 +76,7 @@ impl BatchNorm {
         match mask {
             Some(mask) if ctx.train && on_host(x) => {
                 let (rows, valid) = (rows(), mask.reshape([-1]).nonzero().view([-1]));
-                let y = self.by_batch(&rows.index_select(0, &valid), act);
+                let y = self.by_batch(&rows.index_select(0, &valid), Act::Identity, act);
                 rows.zeros_like().index_copy(0, &valid, &y).reshape(x.size())
             }
             Some(mask) => {
@@ -84,13 +84,25 @@ impl BatchNorm {
                 self.masked(&rows(), &mask, act, ctx).reshape(x.size())
             }
             None if !ctx.train => act.apply(&self.by_running(x)),
-            None => self.by_batch(x, act),
+            None => self.by_batch(x, Act::Identity, act),
         }
     }
 
-    /// By the statistics of the rows, of all parts where they are a part of a batch.
-    fn by_batch(&self, rows: &Tensor, act: Activation) -> Tensor {
-        let of_batch = moments(rows);
+    /// The normalised rows of `max(x, 0)`; in training in one pass where no rows are masked.
+    ///
+    /// # Shapes
+    ///
+    /// As [`forward`](Self::forward); masked rows are 0.
+    pub fn rectified(&self, x: &Tensor, mask: Option<&Tensor>, ctx: Ctx) -> Tensor {
+        match mask {
+            None if ctx.train => self.by_batch(x, Act::Relu, Activation::Identity),
+            _ => self.forward(&x.relu(), mask, ctx),
+        }
+    }
+
+    /// By the statistics of the rows behind the first activation, of all parts where they are a part of a batch.
+    fn by_batch(&self, rows: &Tensor, before: Act, act: Activation) -> Tensor {
+        let of_batch = moments(rows, before);
         if of_batch.rows < 2.0 {
             return act.apply(&(rows * 0.0 + &self.bias));
         }
@@ -100,7 +112,11 @@ impl BatchNorm {
                 let _ = self.running_var.shallow_clone().lerp_(&of_batch.unbiased(), MOMENTUM);
             });
         }
-        act.after(|act| batch_norm(rows, &of_batch, &self.weight, &self.bias, EPS, act))
+        let normalised = |beside| batch_norm(rows, &of_batch, &self.weight, &self.bias, EPS, beside);
+        match before {
+            Act::Identity => act.after(|act| normalised(Beside::Behind(act))),
+            before => act.apply(&normalised(Beside::Before(before))),
+        }
     }
 
     fn masked(&self, rows: &Tensor, mask: &Tensor, act: Activation, ctx: Ctx) -> Tensor {
@@ -148,6 +164,8 @@ impl BatchNorm {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use super::*;
     use tch::{Device, Kind, nn::VarStore};
 
@@ -213,6 +231,28 @@ mod tests {
                 }
             });
         });
+    }
+
+    #[test]
+    fn rectified_rows_are_those_behind_a_relu() {
+        let mask = Tensor::from_slice(&[1.0, 0.0, 1.0]);
+        for (mask, ctx) in [(None, Ctx::train(0)), (None, Ctx::eval()), (Some(&mask), Ctx::train(0))] {
+            let run = |y: &dyn Fn(&BatchNorm, &Tensor) -> Tensor| {
+                let all = RefCell::default();
+                with_norm(2, |norm| {
+                    let x =
+                        Tensor::from_slice2(&[[1.0, -5.0], [-2.0, 1.5], [4.0, 0.5]]).set_requires_grad(true);
+                    let y = y(norm, &x);
+                    (&y * Tensor::from_slice(&[0.3, -1.1])).square().sum(Kind::Double).backward();
+                    let gradients = [x.grad(), norm.weight.grad(), norm.bias.grad()];
+                    let seen = [&y, &norm.running_mean, &norm.running_var].into_iter().chain(&gradients);
+                    all.replace(seen.flat_map(values).collect::<Vec<f64>>());
+                });
+                all.into_inner()
+            };
+            let got = run(&|norm, x| norm.rectified(x, mask, ctx));
+            close(&Tensor::from_slice(&got), &run(&|norm, x| norm.forward(&x.relu(), mask, ctx)));
+        }
     }
 
     #[test]

@@ -148,6 +148,8 @@ impl Stack {
     /// Each `[…, hidden]`, in the layout of `g`.
     pub fn states(&self, g: &Level, ctx: Ctx) -> Vec<Tensor> {
         let mut states: Vec<Tensor> = Vec::with_capacity(self.layers.len());
+        // Batch norm takes a ReLU before it in passing, on the way there and back.
+        let in_passing = |g: &Level| ctx.train && self.activation == Activation::Relu && g.mask().is_none();
         for (l, layer) in self.layers.iter().enumerate() {
             let ctx = ctx.child(l as u64);
             let here = states.last().map(|x| g.with_x(x.shallow_clone()));
@@ -160,6 +162,9 @@ impl Stack {
             let x = match (self.at, &layer.norm) {
                 (NormAt::Before, Some(norm)) => {
                     norm.activated(&conv(Activation::Identity), g.mask(), self.activation, ctx)
+                }
+                (NormAt::After | NormAt::Last, Some(norm)) if in_passing(g) => {
+                    norm.rectified(&conv(Activation::Identity), None, ctx)
                 }
                 (NormAt::After | NormAt::Last, Some(norm)) => {
                     norm.forward(&conv(self.activation), g.mask(), ctx)

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use crate::attention::{Attention, attend, attend_backward};
 use crate::lanes::tests::{machines, on};
-use crate::rows::{self, Norm};
+use crate::rows::{self, Beside, Norm};
 use crate::segment;
 use crate::{
     Act, Csr, Pattern, Scalar, Serial, sddmm, spmm_act, spmm_beside_backward, spmm_halves,
@@ -46,19 +46,20 @@ fn every_kernel<T: Scalar>(width: usize) {
     let (mut mean, mut var) = (bias.clone(), bias.clone());
     same(2 * width, |out| {
         let (mean, var) = out.split_at_mut(width);
-        rows::moments(&Serial, width, &x, mean, var);
+        rows::moments(&Serial, width, &x, Act::Relu, mean, var);
     });
-    rows::moments(&Serial, width, &x, &mut mean, &mut var);
+    rows::moments(&Serial, width, &x, Act::Identity, &mut mean, &mut var);
     let norm = Norm { mean: &mean, var: &var, weight: &weight, bias: &bias, eps: T::from_f64(1e-5) };
-    same(n * width, |y| rows::normalize(&Serial, width, &x, &norm, Act::Relu, y));
+    let beside = Beside::Behind(Act::Relu);
+    same(n * width, |y| rows::normalize(&Serial, width, &x, &norm, beside, y));
     let (y, grad) = (&x, &g[..n * width]);
     same((n + 2) * width, |out| {
         let (dx, rest) = out.split_at_mut(n * width);
-        let sums = rows::normalize_sums(&Serial, width, &x, y, grad, &norm, Act::Relu);
+        let sums = rows::normalize_sums(&Serial, width, &x, y, grad, &norm, beside);
         for (out, sum) in rest.iter_mut().zip(sums.bias.iter().chain(&sums.weight)) {
             *out = T::from_f64(*sum);
         }
-        rows::normalize_backward(&Serial, width, &x, y, grad, &norm, Act::Relu, &sums, dx);
+        rows::normalize_backward(&Serial, width, &x, y, grad, &norm, beside, &sums, dx);
     });
 }
 

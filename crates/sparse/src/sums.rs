@@ -30,7 +30,20 @@ pub(crate) fn by_lanes<T: Scalar>(x: &[T], y: &[T], term: impl Fn(T, T) -> T) ->
     for (lane, (&x, &y)) in lanes.iter_mut().zip(x_rest.iter().zip(y_rest)) {
         *lane += term(x, y);
     }
-    lanes.into_iter().fold(T::ZERO, |sum, x| sum + x)
+    by_halves(lanes)
+}
+
+/// The sum of all lanes: the upper half is added to the lower until one is left, so that additions wait for each other four times, not sixteen.
+#[inline(always)]
+fn by_halves<T: Scalar>(mut lanes: [T; LANES]) -> T {
+    let mut half = LANES / 2;
+    while half > 0 {
+        for lane in 0..half {
+            lanes[lane] += lanes[lane + half];
+        }
+        half /= 2;
+    }
+    lanes[0]
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 use std::ffi::CStr;
 
 use coarsen_sparse::Act;
-use coarsen_sparse::rows::{self, Norm, Sums};
+use coarsen_sparse::rows::{self, Beside, Norm, Sums};
 use tch::{Tensor, no_grad};
 
 use crate::autograd::{Function, record};
@@ -25,17 +25,18 @@ pub struct Moments {
     pub rows: f64,
 }
 
-/// Mean and biased variance of each column, not recorded.
+/// Mean and biased variance of each column of `act(x)`, not recorded.
 ///
 /// # Shapes
 ///
 /// `x: […, F]`.
-pub fn moments(x: &Tensor) -> Moments {
+pub fn moments(x: &Tensor, act: Act) -> Moments {
     no_grad(|| {
         let width = width(x);
         let rows = x.numel() as f64 / width.max(1) as f64;
         if !on_host(x) {
-            let (x, over, n) = (x.reshape([-1, width]), [0i64].as_slice(), rows.max(1.0));
+            let rows_of = composed(x.reshape([-1, width]), None, act);
+            let (x, over, n) = (rows_of, [0i64].as_slice(), rows.max(1.0));
             let mean = x.sum_dim_intlist(over, false, x.kind()) / n;
             let variance = (&x - &mean).square().sum_dim_intlist(over, false, x.kind()) / n;
             return Moments { mean, variance, rows };
@@ -44,7 +45,7 @@ pub fn moments(x: &Tensor) -> Moments {
         let (mean, variance) = by_kind!(x.kind(), T => {
             let x = Dense::new(x);
             filled_beside(&[width], &[width], |mean: &mut [T], variance| {
-                rows::moments(&TorchPool, width as usize, x.slice::<T>(), mean, variance);
+                rows::moments(&TorchPool, width as usize, x.slice::<T>(), act, mean, variance);
                 if !is_whole() {
                     rows = of_all_parts(rows, mean, variance);
                 }
@@ -92,7 +93,8 @@ fn of_all_parts<T: Real>(rows: f64, mean: &mut [T], variance: &mut [T]) -> f64 {
     rows
 }
 
-/// `act(γ (x − μ) / √(σ² + ε) + β)`, where `μ` and `σ²` are the [`moments`] of `x` itself: the gradient goes through them.
+/// `act(γ (x − μ) / √(σ² + ε) + β)`, or `γ (act(x) − μ) / √(σ² + ε) + β`, where `μ` and `σ²` are the [`moments`] of what is normalised: the gradient goes
+/// through them.
 ///
 /// # Shapes
 ///
@@ -101,11 +103,19 @@ fn of_all_parts<T: Real>(rows: f64, mean: &mut [T], variance: &mut [T]) -> f64 {
 /// # Complexity
 ///
 /// Time `O(rows · F)`: one pass forward, two backward.
-pub fn batch_norm(x: &Tensor, of_x: &Moments, gamma: &Tensor, beta: &Tensor, eps: f64, act: Act) -> Tensor {
+pub fn batch_norm(
+    x: &Tensor,
+    of_x: &Moments,
+    gamma: &Tensor,
+    beta: &Tensor,
+    eps: f64,
+    beside: Beside,
+) -> Tensor {
     if !on_host(x) {
-        let (none, rows) = (None::<&Tensor>, x.reshape([-1, width(x)]));
+        let (before, behind) = beside.sides();
+        let (none, rows) = (None::<&Tensor>, composed(x.reshape([-1, width(x)]), None, before));
         let y = rows.batch_norm(Some(gamma), Some(beta), none, none, true, 0.0, eps, false);
-        return composed(y.reshape(x.size()), None, act);
+        return composed(y.reshape(x.size()), None, behind);
     }
     let saved = BatchNorm {
         x: x.shallow_clone(),
@@ -114,7 +124,7 @@ pub fn batch_norm(x: &Tensor, of_x: &Moments, gamma: &Tensor, beta: &Tensor, eps
         gamma: gamma.shallow_clone(),
         beta: beta.shallow_clone(),
         eps,
-        act,
+        beside,
         y: Tensor::new(),
     };
     let y = no_grad(|| by_kind!(x.kind(), T => saved.forward::<T>()));
@@ -134,7 +144,7 @@ struct BatchNorm {
     gamma: Tensor,
     beta: Tensor,
     eps: f64,
-    act: Act,
+    beside: Beside,
 }
 
 impl BatchNorm {
@@ -142,7 +152,9 @@ impl BatchNorm {
         let x = Dense::new(&self.x);
         let width = self.mean.numel();
         self.norm(|norm| {
-            filled(&self.x.size(), |y| rows::normalize(&TorchPool, width, x.slice::<T>(), norm, self.act, y))
+            filled(&self.x.size(), |y| {
+                rows::normalize(&TorchPool, width, x.slice::<T>(), norm, self.beside, y);
+            })
         })
     }
 
@@ -168,7 +180,7 @@ impl Function for BatchNorm {
             let width = self.mean.numel();
             let (x, y, grad) = (x.slice::<T>(), y.slice::<T>(), grad.slice::<T>());
             self.norm(|norm| {
-                let here = rows::normalize_sums(&TorchPool, width, x, y, grad, norm, self.act);
+                let here = rows::normalize_sums(&TorchPool, width, x, y, grad, norm, self.beside);
                 let parameter = |sums: &[f64]| {
                     filled(&[width as i64], |out: &mut [T]| {
                         out.iter_mut().zip(sums).for_each(|(out, &sum)| *out = T::real(sum));
@@ -177,7 +189,7 @@ impl Function for BatchNorm {
                 let (gamma, beta) = (parameter(&here.weight), parameter(&here.bias));
                 let sums = sums_of_all_parts(here);
                 let dx = filled(&self.x.size(), |dx| {
-                    rows::normalize_backward(&TorchPool, width, x, y, grad, norm, self.act, &sums, dx);
+                    rows::normalize_backward(&TorchPool, width, x, y, grad, norm, self.beside, &sums, dx);
                 });
                 vec![Some(dx), Some(gamma), Some(beta)]
             })
@@ -205,17 +217,20 @@ mod tests {
 
     #[test]
     fn equals_libtorch_with_its_gradients() {
-        for act in [Act::Identity, Act::Relu] {
+        let sides = [Act::Identity, Act::Relu].map(|act| [Beside::Before(act), Beside::Behind(act)]);
+        for beside in sides.into_iter().flatten() {
+            let (before, behind) = beside.sides();
             let run = |f: &dyn Fn(&Tensor, &Tensor, &Tensor) -> Tensor| {
                 let (x, gamma, beta) = (ramp(&[9, 3], 0.7), ramp(&[3], 0.3), ramp(&[3], 1.9));
                 let y = f(&x, &gamma, &beta);
                 (&y * ramp(&y.size(), 1.1).detach()).sum(Kind::Double).backward();
                 [y.detach(), x.grad(), gamma.grad(), beta.grad()]
             };
-            let ours = || run(&|x, g, b| batch_norm(x, &moments(x), g, b, 1e-5, act));
+            let ours = || run(&|x, g, b| batch_norm(x, &moments(x, before), g, b, 1e-5, beside));
             let none = None::<&Tensor>;
             let theirs = run(&|x, g, b| {
-                composed(x.batch_norm(Some(g), Some(b), none, none, true, 0.0, 1e-5, false), None, act)
+                let x = composed(x.shallow_clone(), None, before);
+                composed(x.batch_norm(Some(g), Some(b), none, none, true, 0.0, 1e-5, false), None, behind)
             });
             assert_both_close(ours, &theirs, 1e-11);
         }
@@ -226,7 +241,7 @@ mod tests {
         let x = Tensor::from_slice2(&[[1f64, 5.0], [2.0, 5.0], [6.0, 5.0]]);
         let pair = |a: f64| Tensor::from_slice(&[a, 0.0]);
         let seen = || {
-            let of_x = moments(&x);
+            let of_x = moments(&x, Act::Identity);
             assert!((of_x.rows - 3.0).abs() < 1e-15);
             [of_x.mean.shallow_clone(), of_x.variance.shallow_clone(), of_x.unbiased()]
         };
@@ -239,7 +254,8 @@ mod tests {
         let run = |from: i64, to: i64| {
             let x = ramp(&[9, 3], 0.7).detach().narrow(0, from, to - from).set_requires_grad(true);
             let (gamma, beta) = (ramp(&[3], 0.3), ramp(&[3], 1.9));
-            let y = batch_norm(&x, &moments(&x), &gamma, &beta, 1e-5, Act::Relu);
+            let y =
+                batch_norm(&x, &moments(&x, Act::Identity), &gamma, &beta, 1e-5, Beside::Behind(Act::Relu));
             let weight = ramp(&[9, 3], 1.1).detach().narrow(0, from, to - from);
             (&y * weight).sum(Kind::Double).backward();
             [y.detach(), x.grad(), gamma.grad(), beta.grad()]

@@ -124,6 +124,7 @@ pub use by_libtorch::by_libtorch;
 pub use coarsen_graph::cluster::kron::Laplacian;
 pub use coarsen_graph::fields::{FieldRule, Labelling};
 pub use coarsen_sparse::Act;
+pub use coarsen_sparse::rows::Beside;
 pub use collate::{classes, collate};
 pub use ego::{Memberships, Networks};
 pub use error::Error;

@@ -3,11 +3,12 @@
 use std::ffi::CStr;
 use std::sync::Arc;
 
-use coarsen_sparse::sums;
+use coarsen_sparse::rows;
 use tch::{Tensor, no_grad};
 
 use crate::adjacency::{Adjacency, Padded, Sparse};
 use crate::autograd::{Function, record};
+use crate::executor::TorchPool;
 use crate::view::{Dense, Real, by_kind, filled, filled_beside, on_host};
 
 /// How an adjacency is scaled by its degrees.
@@ -141,19 +142,11 @@ fn averaged(a: &Tensor, floor: f64) -> Tensor {
     if !on_host(a) {
         return a * inverse(&row_sums(a).clamp_min(floor), -1.0);
     }
-    let width = a.size()[2];
     let (y, sums) = no_grad(|| {
         by_kind!(a.kind(), T => {
-            let a = Dense::new(a);
-            filled_beside(&a.size(), &[a.numel() / width.max(1)], |y: &mut [T], sums| {
-                let rows = chunks(a.slice::<T>(), width).zip(chunks_mut(y, width));
-                for ((a, y), sum) in rows.zip(sums) {
-                    *sum = sums::sum(a);
-                    let scale = divisor(*sum, floor);
-                    for (y, &a) in y.iter_mut().zip(a) {
-                        *y = a * scale;
-                    }
-                }
+            let (a, width) = (Dense::new(a), width(a));
+            filled_beside(&a.size(), &a.size()[..2], |y, sums| {
+                rows::share(&TorchPool, width, a.slice::<T>(), T::real(floor), y, sums);
             })
         })
     });
@@ -171,40 +164,21 @@ struct Averaged {
 impl Function for Averaged {
     const NAME: &'static CStr = c"rows divided by their sums";
 
-    /// `da_ij = (g_ij − Σ_k g_ik y_ik) / d_i`, without the sum where the floor holds `d_i`.
     fn backward(&self, grads: &[Option<Tensor>], _: &[bool]) -> Vec<Option<Tensor>> {
-        let Some(grad) = &grads[0] else { return vec![None] };
-        let width = grad.size()[2];
-        vec![Some(by_kind!(grad.kind(), T => {
-            let [grad, y, sums] = [grad, &self.y, &self.sums].map(Dense::new);
-            filled(&grad.size(), |da: &mut [T]| {
-                let rows = chunks(grad.slice::<T>(), width).zip(chunks(y.slice::<T>(), width));
-                for ((da, (grad, y)), &sum) in chunks_mut(da, width).zip(rows).zip(sums.slice::<T>()) {
-                    let moves = if sum >= T::real(self.floor) { T::real(1.0) } else { T::real(0.0) };
-                    let along = sums::dot(grad, y) * moves;
-                    let scale = divisor(sum, self.floor);
-                    for (da, &g) in da.iter_mut().zip(grad) {
-                        *da = (g - along) * scale;
-                    }
-                }
+        vec![grads[0].as_ref().map(|grad| {
+            by_kind!(grad.kind(), T => {
+                let [grad, y, sums] = [grad, &self.y, &self.sums].map(Dense::new);
+                let of_rows = (y.slice::<T>(), sums.slice::<T>());
+                filled(&grad.size(), |da| {
+                    rows::share_backward(&TorchPool, width(&self.y), of_rows, T::real(self.floor), grad.slice(), da);
+                })
             })
-        }))]
+        })]
     }
 }
 
-/// One over the sum or the floor, 0 where both are 0.
-fn divisor<T: Real>(sum: T, floor: f64) -> T {
-    let floor = T::real(floor);
-    let divisor = if sum < floor { floor } else { sum };
-    if divisor > T::real(0.0) { T::real(1.0) / divisor } else { T::real(0.0) }
-}
-
-fn chunks<T>(x: &[T], width: i64) -> std::slice::ChunksExact<'_, T> {
-    x.chunks_exact(width.max(1) as usize)
-}
-
-fn chunks_mut<T>(x: &mut [T], width: i64) -> std::slice::ChunksExactMut<'_, T> {
-    x.chunks_exact_mut(width.max(1) as usize)
+fn width(a: &Tensor) -> usize {
+    a.size()[2] as usize
 }
 
 #[cfg(test)]

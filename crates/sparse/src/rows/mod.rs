@@ -1,4 +1,4 @@
-//! Dense rows `[n, width]`: bias, activation, normalisation, rows of length 1, entropy and weighed sums of rows, one fused pass each.
+//! Dense rows `[n, width]`: bias, activation, normalisation, rows of length 1 or of sum 1, entropy and weighed sums of rows, one fused pass each.
 //!
 //! A sum over all rows goes over blocks of rows of a fixed size; what the blocks give is added in their order, in `f64`.
 //! So any executor and any number of threads give the same bits.
@@ -6,13 +6,15 @@
 mod entropy;
 mod norm;
 mod project;
+mod share;
 mod sweep;
 mod unit;
 mod weigh;
 
 pub use entropy::{entropy, entropy_backward};
-pub use norm::{Norm, Sums, normalize, normalize_backward, normalize_sums};
+pub use norm::{Beside, Norm, Sums, normalize, normalize_backward, normalize_sums};
 pub use project::{project, project_backward};
+pub use share::{share, share_backward};
 pub use unit::{SHORTEST, unit, unit_backward};
 pub use weigh::{weigh, weigh_backward};
 
@@ -96,7 +98,7 @@ pub fn column_sums<T: Scalar>(exec: &dyn Executor, width: usize, x: &[T], out: &
     put(&sums, out);
 }
 
-/// Mean and biased variance of each column; of no rows, 0 and 0.
+/// Mean and biased variance of each column of `act(x)`; of no rows, 0 and 0.
 ///
 /// A block's squares are taken about its own mean, and blocks are joined by the difference of their means, so nothing
 /// cancels when the mean is far from 0 (Chan, Golub & `LeVeque` 1983).
@@ -108,19 +110,29 @@ pub fn column_sums<T: Scalar>(exec: &dyn Executor, width: usize, x: &[T], out: &
 /// # Panics
 ///
 /// On a slice of another length.
-pub fn moments<T: Scalar>(exec: &dyn Executor, width: usize, x: &[T], mean: &mut [T], var: &mut [T]) {
+pub fn moments<T: Scalar>(
+    exec: &dyn Executor,
+    width: usize,
+    x: &[T],
+    act: Act,
+    mean: &mut [T],
+    var: &mut [T],
+) {
     assert_eq!((mean.len(), var.len()), (width, width), "rows::moments: `mean`, `var` must be [{width}]");
     let Some(grid) = whole("moments", width, x.len()) else { return };
     let mut partial = vec![T::ZERO; grid.blocks() * 2 * width];
     grid.each_block(exec, Rows { data: &mut partial, width: 2 * width }, |block, partial| {
         let (mean, squares) = partial.data.split_at_mut(width);
         let rows = T::from_count(grid.block(block).len() / width);
-        grid.sum_block(block, [x], [], [mean], |[x], []| [x]);
+        by_act!(act, A => grid.sum_block(block, [x], [], [mean], |[x], []| [A.of(x)]));
         for mean in &mut *mean {
             *mean /= rows;
         }
         let about = grid.tiled(|column| mean[column]);
-        grid.sum_block(block, [x], [&about], [squares], |[x], [mean]| [(x - mean) * (x - mean)]);
+        by_act!(act, A => grid.sum_block(block, [x], [&about], [squares], |[x], [mean]| {
+            let apart = A.of(x) - mean;
+            [apart * apart]
+        }));
     });
     let mut total = vec![(0.0, 0.0); width];
     let mut before = 0.0;

@@ -20,6 +20,41 @@ pub struct Norm<'a, T> {
     pub eps: T,
 }
 
+/// The activation beside a normalisation, and on which side of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beside {
+    /// `norm(act(x))`
+    Before(Act),
+    /// `act(norm(x))`
+    Behind(Act),
+}
+
+impl Beside {
+    /// What comes before, and what behind.
+    pub fn sides(self) -> (Act, Act) {
+        match self {
+            Self::Before(act) => (act, Act::Identity),
+            Self::Behind(act) => (Act::Identity, act),
+        }
+    }
+}
+
+/// Runs the body once for the activation at hand on its side, both as constants, of which one is none.
+macro_rules! by_side {
+    ($beside:expr, $B:ident, $A:ident => $body:expr) => {
+        match $beside {
+            Beside::Before(act) => by_act!(act, $B => {
+                const $A: Act = Act::Identity;
+                $body
+            }),
+            Beside::Behind(act) => by_act!(act, $A => {
+                const $B: Act = Act::Identity;
+                $body
+            }),
+        }
+    };
+}
+
 impl<T: Scalar> Norm<'_, T> {
     fn check(&self, kernel: &str, width: usize) {
         for (name, got) in [
@@ -38,7 +73,7 @@ impl<T: Scalar> Norm<'_, T> {
     }
 }
 
-/// `y = act((x − mean) / √(var + eps) · weight + bias)`
+/// `y = act((x − mean) / √(var + eps) · weight + bias)`, or `(act(x) − mean) / √(var + eps) · weight + bias`.
 ///
 /// # Shapes
 ///
@@ -52,7 +87,7 @@ pub fn normalize<T: Scalar>(
     width: usize,
     x: &[T],
     norm: &Norm<'_, T>,
-    act: Act,
+    beside: Beside,
     y: &mut [T],
 ) {
     same("normalize", x.len(), &[y.len()]);
@@ -61,8 +96,8 @@ pub fn normalize<T: Scalar>(
     let mean = grid.tiled(|column| norm.mean[column]);
     let scale = grid.tiled(|column| norm.inverse(column) * norm.weight[column]);
     let bias = grid.tiled(|column| norm.bias[column]);
-    by_act!(act, A => grid.map(exec, [x], [&mean, &scale, &bias], y, |[x], [mean, scale, bias]| {
-        A.of((x - mean) * scale + bias)
+    by_side!(beside, B, A => grid.map(exec, [x], [&mean, &scale, &bias], y, |[x], [mean, scale, bias]| {
+        A.of((B.of(x) - mean) * scale + bias)
     }));
 }
 
@@ -81,7 +116,8 @@ pub struct Sums {
 
 /// Gradients of `weight` and `bias` of [`normalize`], and what that of `x` needs.
 ///
-/// With `g = grad act'` and `x̂ = (x − mean) / √(var + eps)`: `Σ g` and `Σ g x̂`. `y` is the output of [`normalize`].
+/// With `g = grad act'` and `x̂ = (x − mean) / √(var + eps)`: `Σ g` and `Σ g x̂`. `y` is the output of [`normalize`]. Where the activation
+/// comes before, `g = grad` and `x̂` is of `act(x)`.
 ///
 /// # Shapes
 ///
@@ -97,7 +133,7 @@ pub fn normalize_sums<T: Scalar>(
     y: &[T],
     grad: &[T],
     norm: &Norm<'_, T>,
-    act: Act,
+    beside: Beside,
 ) -> Sums {
     same("normalize_sums", x.len(), &[y.len(), grad.len()]);
     norm.check("normalize_sums", width);
@@ -107,10 +143,10 @@ pub fn normalize_sums<T: Scalar>(
     let mean = grid.tiled(|column| norm.mean[column]);
     let inverse = grid.tiled(|column| norm.inverse(column));
     let columns = [&mean[..], &inverse];
-    let [bias, weight] = by_act!(act, A => grid.total(exec, (), |block, sums, ()| {
+    let [bias, weight] = by_side!(beside, B, A => grid.total(exec, (), |block, sums, ()| {
         grid.sum_block(block, [x, y, grad], columns, sums, |[x, y, grad], [mean, inverse]| {
             let g = A.gradient(y, grad);
-            [g, g * ((x - mean) * inverse)]
+            [g, g * ((B.of(x) - mean) * inverse)]
         });
     }));
     Sums { rows: grid.rows() as f64, bias, weight }
@@ -119,7 +155,8 @@ pub fn normalize_sums<T: Scalar>(
 /// Gradient of `x` of [`normalize`] when the moments are those of `x` itself, as in training.
 ///
 /// `dx = weight / √(var + eps) · (g − Σ g / n − x̂ Σ g x̂ / n)` with `g` and `x̂` of [`normalize_sums`], which gives the sums;
-/// they run over all rows that the moments are of, which may be more than are here.
+/// they run over all rows that the moments are of, which may be more than are here. Where the activation comes before, this is the gradient of `act(x)`,
+/// and `dx` that times `act'`.
 ///
 /// # Shapes
 ///
@@ -136,7 +173,7 @@ pub fn normalize_backward<T: Scalar>(
     y: &[T],
     grad: &[T],
     norm: &Norm<'_, T>,
-    act: Act,
+    beside: Beside,
     sums: &Sums,
     dx: &mut [T],
 ) {
@@ -150,13 +187,14 @@ pub fn normalize_backward<T: Scalar>(
     let factor = grid.tiled(|column| norm.weight[column] * norm.inverse(column));
     let shift = grid.tiled(|column| T::from_f64(sums.bias[column] / rows));
     let slope = grid.tiled(|column| T::from_f64(sums.weight[column] / rows) * norm.inverse(column));
-    by_act!(act, A => grid.map(
+    by_side!(beside, B, A => grid.map(
         exec,
         [x, y, grad],
         [&mean, &factor, &shift, &slope],
         dx,
         |[x, y, grad], [mean, factor, shift, slope]| {
-            factor * (A.gradient(y, grad) - shift - (x - mean) * slope)
+            let x = B.of(x);
+            B.gradient(x, factor * (A.gradient(y, grad) - shift - (x - mean) * slope))
         },
     ));
 }

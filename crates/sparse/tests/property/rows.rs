@@ -1,7 +1,7 @@
 //! Fused passes over dense rows against plain loops over columns, gradients against finite differences.
 
 use crate::support::{assert_close, inner, narrow, numbers, run, slopes, widen};
-use coarsen_sparse::rows::{self, Norm};
+use coarsen_sparse::rows::{self, Beside, Norm};
 use coarsen_sparse::{Act, Scalar, Serial};
 use proptest::prelude::*;
 
@@ -76,11 +76,13 @@ fn variance(column: &[f64]) -> f64 {
 }
 
 /// Batch normalisation by its definition.
-fn normal(o: &Operands, x: &[f64], weight: &[f64], bias: &[f64]) -> Vec<f64> {
-    let (m, v) = (columns(o.width, x, mean), columns(o.width, x, variance));
+fn normal(width: usize, beside: Beside, x: &[f64], weight: &[f64], bias: &[f64]) -> Vec<f64> {
+    let (before, behind) = beside.sides();
+    let x: Vec<f64> = x.iter().map(|&x| apply(before, x)).collect();
+    let (m, v) = (columns(width, &x, mean), columns(width, &x, variance));
     let of = |(k, x): (usize, &f64)| {
-        let c = k % o.width;
-        apply(o.act, (x - m[c]) / (v[c] + 0.1).sqrt() * weight[c] + bias[c])
+        let c = k % width;
+        apply(behind, (x - m[c]) / (v[c] + 0.1).sqrt() * weight[c] + bias[c])
     };
     x.iter().enumerate().map(of).collect()
 }
@@ -128,10 +130,11 @@ proptest! {
         assert_close(&widen(&got), columns(o.width, &o.x, sum), LOOSE);
         let got = run(2 * o.width, |exec, out| {
             let (mean, var) = out.split_at_mut(o.width);
-            rows::moments(exec, o.width, &o.x, mean, var);
+            rows::moments(exec, o.width, &o.x, o.act, mean, var);
         });
-        assert_close(&got[..o.width], columns(o.width, &o.x, mean), TIGHT);
-        assert_close(&got[o.width..], columns(o.width, &o.x, variance), TIGHT);
+        let y: Vec<f64> = o.x.iter().map(|&x| apply(o.act, x)).collect();
+        assert_close(&got[..o.width], columns(o.width, &y, mean), TIGHT);
+        assert_close(&got[o.width..], columns(o.width, &y, variance), TIGHT);
     }
 
     #[test]
@@ -145,29 +148,31 @@ proptest! {
     }
 
     #[test]
-    fn normalisation_and_its_backward(o in operands(24)) {
-        let (m, v) = (columns(o.width, &o.x, mean), columns(o.width, &o.x, variance));
-        let norm = Norm { mean: &m, var: &v, weight: &o.weight, bias: &o.bias, eps: 0.1 };
-        let y = run(o.x.len(), |exec, y| rows::normalize(exec, o.width, &o.x, &norm, o.act, y));
-        assert_close(&y, normal(&o, &o.x, &o.weight, &o.bias), TIGHT);
-        // Near the corner of the ReLU a difference quotient says nothing.
-        prop_assume!(o.act == Act::Identity || y.iter().all(|y| y.abs() > 1e-3 || *y == 0.0));
-        let flat = normal(&Operands { act: Act::Identity, ..o.clone() }, &o.x, &o.weight, &o.bias);
-        prop_assume!(o.act == Act::Identity || flat.iter().all(|y| y.abs() > 1e-3));
-
+    fn normalisation_and_its_backward(o in operands(24), behind in any::<bool>()) {
+        let beside = if behind { Beside::Behind(o.act) } else { Beside::Before(o.act) };
         let (n, w) = (o.x.len(), o.width);
+        let normal = |x: &[f64], weight: &[f64], bias: &[f64]| normal(w, beside, x, weight, bias);
+        let flat = if behind { self::normal(w, Beside::Behind(Act::Identity), &o.x, &o.weight, &o.bias) } else { o.x.clone() };
+        // Near the corner of the ReLU a difference quotient says nothing.
+        prop_assume!(o.act == Act::Identity || flat.iter().all(|y| y.abs() > 1e-3));
+        let x: Vec<f64> = o.x.iter().map(|&x| apply(beside.sides().0, x)).collect();
+        let (m, v) = (columns(w, &x, mean), columns(w, &x, variance));
+        let norm = Norm { mean: &m, var: &v, weight: &o.weight, bias: &o.bias, eps: 0.1 };
+        let y = run(n, |exec, y| rows::normalize(exec, w, &o.x, &norm, beside, y));
+        assert_close(&y, normal(&o.x, &o.weight, &o.bias), TIGHT);
+
         let got = run(n + 2 * w, |exec, out| {
             let (dx, rest) = out.split_at_mut(n);
             let (dweight, dbias) = rest.split_at_mut(w);
-            let sums = rows::normalize_sums(exec, w, &o.x, &y, &o.g, &norm, o.act);
+            let sums = rows::normalize_sums(exec, w, &o.x, &y, &o.g, &norm, beside);
             dweight.copy_from_slice(&sums.weight);
             dbias.copy_from_slice(&sums.bias);
-            rows::normalize_backward(exec, w, &o.x, &y, &o.g, &norm, o.act, &sums, dx);
+            rows::normalize_backward(exec, w, &o.x, &y, &o.g, &norm, beside, &sums, dx);
         });
-        assert_close(&got[..n], slopes(&o.x, |x| inner(&o.g, &normal(&o, x, &o.weight, &o.bias))), 1e-7);
-        let dweight = slopes(&o.weight, |weight| inner(&o.g, &normal(&o, &o.x, weight, &o.bias)));
+        assert_close(&got[..n], slopes(&o.x, |x| inner(&o.g, &normal(x, &o.weight, &o.bias))), 1e-7);
+        let dweight = slopes(&o.weight, |weight| inner(&o.g, &normal(&o.x, weight, &o.bias)));
         assert_close(&got[n..n + w], dweight, 1e-7);
-        let dbias = slopes(&o.bias, |bias| inner(&o.g, &normal(&o, &o.x, &o.weight, bias)));
+        let dbias = slopes(&o.bias, |bias| inner(&o.g, &normal(&o.x, &o.weight, bias)));
         assert_close(&got[n + w..], dbias, 1e-7);
     }
 }
@@ -182,7 +187,7 @@ fn many_widths<T: Scalar>(tolerance: f64) {
         let got = run(3 * width, |exec, out| {
             let (mean, rest) = out.split_at_mut(width);
             let (var, sums) = rest.split_at_mut(width);
-            rows::moments(exec, width, &short, mean, var);
+            rows::moments(exec, width, &short, Act::Identity, mean, var);
             rows::column_sums(exec, width, &short, sums);
         });
         let got: Vec<f64> = got.into_iter().map(Scalar::to_f64).collect();
@@ -210,14 +215,14 @@ fn moments_do_not_cancel_far_from_zero() {
     let n = 100_000;
     let x: Vec<f32> = (0..n).map(|k| 10_000.0 + if k % 2 == 0 { 1.0 } else { -1.0 }).collect();
     let (mut mean, mut var) = ([0.0], [0.0]);
-    rows::moments(&Serial, 1, &x, &mut mean, &mut var);
+    rows::moments(&Serial, 1, &x, Act::Identity, &mut mean, &mut var);
     assert!((mean[0] - 10_000.0).abs() < 1e-2 && (var[0] - 1.0).abs() < 1e-3, "{mean:?} {var:?}");
 }
 
 #[test]
 fn no_rows_have_moments_zero() {
     let (mut mean, mut var, mut sums) = ([7.0; 3], [7.0; 3], [7.0; 3]);
-    rows::moments::<f64>(&Serial, 3, &[], &mut mean, &mut var);
+    rows::moments::<f64>(&Serial, 3, &[], Act::Identity, &mut mean, &mut var);
     rows::column_sums(&Serial, 3, &[], &mut sums);
     assert_eq!((mean, var, sums), ([0.0; 3], [0.0; 3], [0.0; 3]));
 }
