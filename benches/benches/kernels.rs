@@ -87,7 +87,7 @@ fn dense_rows(c: &mut Criterion) {
             rows::act_backward(&Serial, FEATURES, Act::Relu, x, grad, &mut y, Some(&mut sums));
         });
         time(c, "moments", &workload, || {
-            rows::moments(&Serial, FEATURES, x, Act::Identity, &mut sums, &mut more)
+            rows::moments(&Serial, FEATURES, x, Act::Identity, &mut sums, &mut more);
         });
         time(c, "normalize", &workload, || rows::normalize(&Serial, FEATURES, x, &norm, beside, &mut y));
         time(c, "normalize_backward", &workload, || {
