@@ -74,7 +74,7 @@ pub(crate) fn agree<M: Subject + ?Sized>(
 fn off<M: Subject + ?Sized>(built: &Built<M>, g: &Level, ctx: Ctx) -> Tolerance {
     let told =
         |off: f64| if off < TOLD { off * f64::EPSILON / f64::from(f32::EPSILON) } else { f64::INFINITY };
-    let apart = || {
+    let differ = || {
         let (single, double) = built.in_single_and_double();
         let levels = (0..INPUTS).map(|number| cast(&varied(g, number), Kind::Float));
         levels.fold(Tolerance::NONE, |most, level| {
@@ -87,7 +87,7 @@ fn off<M: Subject + ?Sized>(built: &Built<M>, g: &Level, ctx: Ctx) -> Tolerance 
         })
     };
     // A panic may come from where gradients are off, and would leave them so.
-    let seen = with_grad(|| catch_unwind(AssertUnwindSafe(apart)));
+    let seen = with_grad(|| catch_unwind(AssertUnwindSafe(differ)));
     seen.map_or(Tolerance { values: f64::INFINITY, gradients: f64::INFINITY }, |seen| Tolerance {
         values: told(seen.values),
         gradients: told(seen.gradients),

@@ -35,8 +35,8 @@ pub fn moments(x: &Tensor, act: Act) -> Moments {
         let width = width(x);
         let rows = x.numel() as f64 / width.max(1) as f64;
         if !on_host(x) {
-            let rows_of = composed(x.reshape([-1, width]), None, act);
-            let (x, over, n) = (rows_of, [0i64].as_slice(), rows.max(1.0));
+            let x = composed(x.reshape([-1, width]), None, act);
+            let (over, n) = ([0i64].as_slice(), rows.max(1.0));
             let mean = x.sum_dim_intlist(over, false, x.kind()) / n;
             let variance = (&x - &mean).square().sum_dim_intlist(over, false, x.kind()) / n;
             return Moments { mean, variance, rows };
@@ -238,14 +238,16 @@ mod tests {
 
     #[test]
     fn moments_by_hand() {
-        let x = Tensor::from_slice2(&[[1f64, 5.0], [2.0, 5.0], [6.0, 5.0]]);
-        let pair = |a: f64| Tensor::from_slice(&[a, 0.0]);
-        let seen = || {
-            let of_x = moments(&x, Act::Identity);
-            assert!((of_x.rows - 3.0).abs() < 1e-15);
-            [of_x.mean.shallow_clone(), of_x.variance.shallow_clone(), of_x.unbiased()]
-        };
-        assert_both_close(seen, &[Tensor::from_slice(&[3f64, 5.0]), pair(14.0 / 3.0), pair(7.0)], 1e-14);
+        let x = Tensor::from_slice2(&[[1f64, -5.0], [2.0, -5.0], [6.0, -5.0]]);
+        for (act, mean) in [(Act::Identity, -5.0), (Act::Relu, 0.0)] {
+            let pair = |a: f64| Tensor::from_slice(&[a, 0.0]);
+            let seen = || {
+                let of_x = moments(&x, act);
+                assert!((of_x.rows - 3.0).abs() < 1e-15);
+                [of_x.mean.shallow_clone(), of_x.variance.shallow_clone(), of_x.unbiased()]
+            };
+            assert_both_close(seen, &[Tensor::from_slice(&[3.0, mean]), pair(14.0 / 3.0), pair(7.0)], 1e-14);
+        }
     }
 
     /// Rows and their gradients, cut at a row, give the same in two parts as in one; gradients of the parameters add up.

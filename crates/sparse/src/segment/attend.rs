@@ -6,6 +6,7 @@ use super::{Loop, check, cost, rows_of, wide};
 use crate::lanes::{array, array_mut};
 use crate::parallel::{Executor, Rows, Spans, over};
 use crate::scalar::Scalar;
+use crate::sums::dot;
 
 /// The operands of an attention over segments.
 #[derive(Debug, Clone, Copy)]
@@ -153,32 +154,8 @@ impl<T: Scalar> Loop for Backward<'_, T> {
     }
 }
 
-/// Numbers that are added side by side in an inner product.
+/// Numbers that are added side by side.
 const LANES: usize = 16;
-
-/// `⟨a, b⟩`: column `c` is added to lane `c mod` [`LANES`], and the lanes by halves.
-#[inline(always)]
-fn dot<T: Scalar>(a: &[T], b: &[T]) -> T {
-    let mut sums = [T::ZERO; LANES];
-    let whole = a.len() / LANES * LANES;
-    for at in (0..whole).step_by(LANES) {
-        let (a, b) = (array::<T, LANES>(a, at), array::<T, LANES>(b, at));
-        for lane in 0..LANES {
-            sums[lane] += a[lane] * b[lane];
-        }
-    }
-    for (sum, (&a, &b)) in sums.iter_mut().zip(a[whole..].iter().zip(&b[whole..])) {
-        *sum += a * b;
-    }
-    let mut half = LANES / 2;
-    while half > 0 {
-        for lane in 0..half {
-            sums[lane] += sums[lane + half];
-        }
-        half /= 2;
-    }
-    sums[0]
-}
 
 /// `y += a x`.
 #[inline(always)]
